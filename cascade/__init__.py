@@ -1,1 +1,1 @@
-"""Runs an agent's tool loop on a small local model and hands single steps up when evidence says so."""
+"""Runs an agent's tool loop on a small local model and hands single steps up when it should."""

@@ -88,7 +88,9 @@ class TraceError(CascadeError):
     """
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
-        where = "" if path is None else f"{path}" + ("" if line is None else f", line {line}") + ": "
+        where = (
+            "" if path is None else f"{path}" + ("" if line is None else f", line {line}") + ": "
+        )
         super().__init__(where + message)
         self.path = path
         self.line = line

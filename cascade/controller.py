@@ -1,0 +1,259 @@
+"""The controller: from a state to the one thing to do next.
+
+`decide(state, at)` performs nothing. It returns a fact to be recorded or work to be done; whoever
+drives it (the live runtime, a resume, a replay, another framework) does that, folds the resulting
+events and asks again, until it says `Stop`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from cascade import facts
+from cascade.decision import Candidate, Decision, HopRole, ReasonCode
+from cascade.errors import ConfigError
+from cascade.events import BudgetReached, Decided, Event, Finished, Outcome
+from cascade.exchange import Request, Usage, View
+from cascade.lanes import Lane, Prices
+from cascade.messages import Text, ToolCall, ToolResult
+from cascade.policy import Limit
+from cascade.state import State
+from cascade.views import home_view
+
+__all__ = [
+    "INTERRUPTED_CALL",
+    "Action",
+    "CallLane",
+    "Record",
+    "RunTools",
+    "Stop",
+    "decide",
+    "home_lane",
+]
+
+INTERRUPTED_CALL = (
+    "interrupted: the run stopped while this call was under way, and whether it took effect is "
+    "not known. Check before you repeat it."
+)
+"""What a model reads in place of a result that was never recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A fact that follows from the state: append it to the log."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLane:
+    """Make one model call and report it with `facts.drafted` or `facts.failed`."""
+
+    lane: Lane
+    role: HopRole
+    view: View
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTools:
+    """Run these calls; report each with `facts.tool_started` and `facts.tool_finished`."""
+
+    calls: tuple[ToolCall, ...]
+    remaining_s: float | None
+    """Seconds that the budget leaves; `None` where there is no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The trajectory is over."""
+
+
+Action = Record | CallLane | RunTools | Stop
+
+
+def decide(state: State, at: datetime) -> Action:
+    """What is to be done next.
+
+    Args:
+        state: Folded from the whole log.
+        at: The time at which this is asked, UTC. Time is an argument: the core reads no clock.
+    """
+    if state.finished is not None:
+        return Stop()
+    if state.limit is not None:
+        reason = f"the budget of {state.limit.allowed} {state.limit.limit} is used up"
+        return _finish(state, at, "budget_exhausted", reason)
+    if state.final_text is not None:
+        return _finish(state, at, "completed", "")
+    limit = _limit_reached(state, at)
+    if limit is not None:
+        return Record(limit)
+    if state.pending:
+        return _on_pending(state, at)
+    given_up = _given_up(state)
+    if given_up is not None:
+        return _finish(state, at, "failed", given_up)
+    if state.decision is not None:
+        return _call(state, at)
+    decision = _choose(state, at)
+    return Record(
+        Decided(seq=state.seq + 1, at=at, step=state.step, hop=state.hop + 1, decision=decision)
+    )
+
+
+def home_lane(lanes: tuple[Lane, ...], name: str | None) -> Lane:
+    """The lane that runs the loop: the named one, else the first of the lowest tier.
+
+    Raises:
+        ConfigError: There is no lane, or none of that name.
+    """
+    if name is None and lanes:
+        return min(lanes, key=lambda lane: lane.tier)
+    for lane in lanes:
+        if lane.name == name:
+            return lane
+    known = ", ".join(repr(lane.name) for lane in lanes) or "none at all"
+    raise ConfigError(f"no lane is called {name!r}; the ladder has {known}")
+
+
+def _finish(state: State, at: datetime, outcome: Outcome, reason: str) -> Record:
+    answer = state.final_text
+    if answer is None:
+        answer = next(
+            (m.text for m in reversed(state.transcript) if m.role == "assistant" and m.text), None
+        )
+    return Record(Finished(seq=state.seq + 1, at=at, outcome=outcome, reason=reason, answer=answer))
+
+
+def _remaining_s(state: State, at: datetime) -> float | None:
+    allowed = state.head().policy.budget.wall_s
+    if allowed is None:
+        return None
+    idle = 0.0 if state.at is None else max((at - state.at).total_seconds(), 0.0)
+    return allowed - state.elapsed_s - idle
+
+
+def _limit_reached(state: State, at: datetime) -> BudgetReached | None:
+    budget = state.head().policy.budget
+    spent = state.ledger.total
+    calls = state.tool_calls + sum(1 for entry in state.pending if entry.result is None)
+    # Work that is already decided upon (calls of an accepted message) is not undone by the limits
+    # on model calls; only what would be started next is refused.
+    drafting = not state.pending
+    remaining_s = _remaining_s(state, at)
+
+    def reached(limit: Limit, allowed: Decimal | float, used: Decimal | float) -> BudgetReached:
+        return BudgetReached(
+            seq=state.seq + 1,
+            at=at,
+            limit=limit,
+            allowed=Decimal(str(allowed)),
+            used=Decimal(str(used)),
+        )
+
+    if budget.tool_calls is not None and calls > budget.tool_calls:
+        return reached("tool_calls", budget.tool_calls, state.tool_calls)
+    if remaining_s is not None and remaining_s <= 0:
+        allowed_s = budget.wall_s or 0.0
+        return reached("wall_s", allowed_s, round(allowed_s - remaining_s, 6))
+    if drafting and budget.steps is not None and state.steps_done >= budget.steps:
+        return reached("steps", budget.steps, state.steps_done)
+    tokens = spent.usage.total_tokens
+    if drafting and budget.tokens is not None and tokens >= budget.tokens:
+        return reached("tokens", budget.tokens, tokens)
+    cost_usd = spent.cost_usd
+    # A budget of nothing still allows what costs nothing.
+    if drafting and budget.usd is not None and cost_usd and cost_usd >= budget.usd:
+        return reached("usd", budget.usd, cost_usd)
+    return None
+
+
+def _on_pending(state: State, at: datetime) -> Record | RunTools:
+    """Runs what has no result; reports what a crash cut short and may not be repeated."""
+    waiting = [entry for entry in state.pending if entry.result is None]
+    for entry in waiting:
+        if entry.started and facts.side_effect_of(state, entry.call.name) != "read":
+            result = ToolResult(
+                call_id=entry.call.id,
+                name=entry.call.name,
+                parts=(Text(text=INTERRUPTED_CALL),),
+                is_error=True,
+            )
+            return Record(
+                facts.tool_finished(state, result, at, outcome="interrupted", duration_s=0.0)
+            )
+    calls = tuple(entry.call for entry in waiting)
+    return RunTools(calls=calls, remaining_s=_remaining_s(state, at))
+
+
+def _given_up(state: State) -> str | None:
+    policy = state.head().policy
+    if state.failures:
+        last = state.failures[-1]
+        if not last.retryable or len(state.failures) > policy.max_failures:
+            return f"{last.error} on lane {last.lane}: {last.message}"
+    if len(state.rejected) > policy.max_redrafts:
+        return f"no usable draft for step {state.step}: {state.rejected[-1].reason}"
+    return None
+
+
+def _choose(state: State, at: datetime) -> Decision:
+    started = state.head()
+    policy = started.policy
+    lane = home_lane(started.lanes, policy.home_lane)
+    reasons: list[ReasonCode] = ["home_lane"]
+    if policy.home_lane is not None:
+        reasons.append("policy_home")
+    if len(started.lanes) == 1:
+        reasons.append("only_candidate")
+    if state.rejected:
+        reasons.append("redraft")
+    if state.failures:
+        reasons.append("retry")
+    return Decision(
+        lane=lane.name,
+        model=lane.model,
+        scope="step",
+        role="redraft" if state.rejected else "draft",
+        effort=None,
+        reasons=tuple(reasons),
+        candidates=tuple(
+            Candidate(lane=other.name, excluded=None if other is lane else "not_home")
+            for other in started.lanes
+        ),
+        locality_reason=f"the home lane is {lane.locality}",
+        redaction_required=False,
+        evidence_required=False,
+        fallback=None,
+        estimated_cost_usd=_estimated_cost_usd(state, lane),
+        propensity=1.0,
+        policy_version=policy.version,
+        policy_digest=started.policy_digest,
+        created_at=at,
+    )
+
+
+def _estimated_cost_usd(state: State, lane: Lane) -> Decimal | None:
+    """The last call's price again: the prompt has grown by little and most of it is cached."""
+    if lane.prices is None or lane.prices == Prices.free():
+        return lane.cost_usd(Usage())
+    return None if state.last_usage is None else lane.cost_usd(state.last_usage)
+
+
+def _call(state: State, at: datetime) -> CallLane:
+    decision, lane = facts.outstanding(state)
+    started = state.head()
+    budget = started.policy.budget
+    most = lane.max_output_tokens
+    if budget.tokens is not None:
+        most = max(1, min(most, budget.tokens - state.ledger.total.usage.total_tokens))
+    request = Request(
+        hop=state.hop,
+        max_output_tokens=most,
+        seed=(started.seed * 1_000_003 + state.hop) % 2**31,
+        sampling=lane.sampling,
+        timeout_s=_remaining_s(state, at),
+        effort=decision.effort,
+    )
+    return CallLane(lane=lane, role=decision.role, view=home_view(state), request=request)

@@ -1,0 +1,223 @@
+"""The log: what happened to a trajectory, in order, in a form that never changes.
+
+A trajectory is a list of these events and everything else follows from them. Each line of a
+recorded file is one event; decoding it and encoding it again gives the same bytes.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, PositiveInt, TypeAdapter
+
+from cascade.decision import Decision, HopRole
+from cascade.exchange import Draft, SideEffect, ToolSpec, Usage
+from cascade.frozen import Frozen
+from cascade.lanes import Lane
+from cascade.messages import CallId, ToolResult, UserMessage
+from cascade.policy import Limit, Policy
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "BudgetReached",
+    "Decided",
+    "Drafted",
+    "Event",
+    "Failed",
+    "Finished",
+    "Interrupted",
+    "Outcome",
+    "Resumed",
+    "Scored",
+    "Started",
+    "ToolFinished",
+    "ToolOutcome",
+    "ToolStarted",
+    "decode",
+    "encode",
+]
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["completed", "budget_exhausted", "failed", "halted"]
+"""How a trajectory ended: with an answer; at a limit; because no model call could be used; or
+because a person is to look at it."""
+
+ToolOutcome = Literal["ok", "error", "timeout", "invalid_arguments", "unknown_tool", "interrupted"]
+
+
+class Entry(Frozen):
+    """What every event begins with."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    seq: PositiveInt
+    """Position in the log, from 1, without gaps."""
+    at: datetime
+    """UTC."""
+
+
+class Started(Entry):
+    """The trajectory exists: the task and everything that decides how it will be run."""
+
+    kind: Literal["started"] = "started"
+    trajectory_id: str
+    task: UserMessage
+    system: str | None
+    tools: tuple[ToolSpec, ...]
+    policy: Policy
+    policy_digest: str
+    lanes: tuple[Lane, ...]
+    seed: int
+    content: Literal["full", "omitted"] = "full"
+    """`omitted` where message content was left out of the record."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """The caller's own labels, such as the name of a suite and a task."""
+
+
+class Decided(Entry):
+    """A lane was chosen for the next model call."""
+
+    kind: Literal["decided"] = "decided"
+    step: PositiveInt
+    hop: PositiveInt
+    decision: Decision
+
+
+class Drafted(Entry):
+    """A model call ended with a message."""
+
+    kind: Literal["drafted"] = "drafted"
+    step: PositiveInt
+    hop: PositiveInt
+    lane: str
+    role: HopRole
+    draft: Draft
+    cost_usd: Decimal | None
+    accepted: bool
+    """Whether the step goes on with this message."""
+    rejection: str | None = None
+    """Why it does not, in words that the model can be shown."""
+
+
+class Failed(Entry):
+    """A model call ended without a message."""
+
+    kind: Literal["failed"] = "failed"
+    step: PositiveInt
+    hop: PositiveInt
+    lane: str
+    role: HopRole
+    error: str
+    """The exception's class."""
+    message: str
+    retryable: bool
+    """Whether the same call may succeed if it is made again."""
+    usage: Usage
+    """What it had used by then."""
+    cost_usd: Decimal | None
+
+
+class ToolStarted(Entry):
+    """A tool is about to run. Recorded before it does, so that a crash leaves a mark."""
+
+    kind: Literal["tool_started"] = "tool_started"
+    step: PositiveInt
+    call_id: CallId
+    name: str
+    side_effect: SideEffect
+
+
+class ToolFinished(Entry):
+    """A tool call has its result."""
+
+    kind: Literal["tool_finished"] = "tool_finished"
+    step: PositiveInt
+    outcome: ToolOutcome
+    result: ToolResult
+    duration_s: float
+    omitted_characters: int = 0
+    """How many characters of the result were cut away to keep to the tool's limit."""
+
+
+class BudgetReached(Entry):
+    """A limit was reached; the trajectory ends with what it has."""
+
+    kind: Literal["budget_reached"] = "budget_reached"
+    limit: Limit
+    allowed: Decimal
+    used: Decimal
+
+
+class Interrupted(Entry):
+    """The run was cancelled in the middle; it can be resumed."""
+
+    kind: Literal["interrupted"] = "interrupted"
+    step: PositiveInt
+    hop: PositiveInt | None
+    """The model call that was under way; `None` where none was."""
+    lane: str | None
+    role: HopRole | None
+    usage: Usage
+    """What that call had used by then."""
+    cost_usd: Decimal | None
+
+
+class Resumed(Entry):
+    """The run goes on after a stop or a crash; the time between does not count."""
+
+    kind: Literal["resumed"] = "resumed"
+
+
+class Finished(Entry):
+    """The trajectory is over."""
+
+    kind: Literal["finished"] = "finished"
+    outcome: Outcome
+    reason: str
+    """In words; empty where there is nothing to add to the outcome."""
+    answer: str | None
+    """The final answer, or the last thing that was said where the trajectory was cut short."""
+
+
+class Scored(Entry):
+    """Somebody judged the finished trajectory."""
+
+    kind: Literal["scored"] = "scored"
+    success: bool
+    reward: float
+    """In [0, 1] unless the source says otherwise."""
+    source: str
+    """Who or what judged it."""
+    reason: str = ""
+
+
+Event = Annotated[
+    Started
+    | Decided
+    | Drafted
+    | Failed
+    | ToolStarted
+    | ToolFinished
+    | BudgetReached
+    | Interrupted
+    | Resumed
+    | Finished
+    | Scored,
+    Field(discriminator="kind"),
+]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def encode(event: Event) -> bytes:
+    """The event as one line of JSON, without the line break."""
+    return event.__pydantic_serializer__.to_json(event)
+
+
+def decode(line: bytes | str) -> Event:
+    """The event that `encode` wrote.
+
+    Raises:
+        pydantic.ValidationError: The line is not an event of this schema version.
+    """
+    return _ADAPTER.validate_json(line)

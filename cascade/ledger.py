@@ -1,0 +1,55 @@
+"""The ledger: every token and cent of a trajectory, by what caused it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from cascade.decision import HopRole
+from cascade.exchange import Usage
+
+__all__ = ["Account", "Cause", "Ledger", "Spend"]
+
+Cause = Literal["accepted", "rejected", "failed", "cancelled"]
+"""What became of the model call that the money went to."""
+
+
+class Account(NamedTuple):
+    """What a sum is kept by."""
+
+    lane: str
+    role: HopRole
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A sum over model calls."""
+
+    hops: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: Decimal | None = Decimal(0)
+    """`None` as soon as the cost of one call is unknown."""
+
+    def plus(self, usage: Usage, cost_usd: Decimal | None) -> "Spend":
+        """This sum and one more call."""
+        known = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
+        return Spend(self.hops + 1, self.usage + usage, known)
+
+
+_EMPTY: Mapping[Account, Spend] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Sums of all model calls, in total and by lane, role and cause."""
+
+    total: Spend = field(default_factory=Spend)
+    accounts: Mapping[Account, Spend] = field(default_factory=lambda: _EMPTY)
+
+    def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None) -> "Ledger":
+        """Returns the ledger with one more call; the work depends on the accounts, not on it."""
+        before = self.accounts.get(account) or Spend()
+        accounts = {**self.accounts, account: before.plus(usage, cost_usd)}
+        return Ledger(self.total.plus(usage, cost_usd), accounts)

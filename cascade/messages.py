@@ -1,0 +1,139 @@
+"""Provider-neutral messages: what was said, in parts that every provider can be shown.
+
+The system text stands apart; then user, assistant and tool messages follow. What a provider sent
+that only it can read (signed reasoning, encrypted blocks, the exact text a local model wrote) is
+kept verbatim beside the neutral parts with the `Origin` that it may go back to.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from cascade.frozen import Frozen
+
+__all__ = [
+    "Artefact",
+    "AssistantMessage",
+    "CallId",
+    "Message",
+    "Origin",
+    "Reasoning",
+    "Text",
+    "ToolCall",
+    "ToolMessage",
+    "ToolResult",
+    "UserMessage",
+]
+
+CallId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+"""A tool call's identity: ours, short and plain enough for every provider's rules."""
+
+
+class Origin(Frozen):
+    """Where an opaque artefact came from, and so the only place it may go back to."""
+
+    provider: str
+    """`llama_cpp`, `openai`, `anthropic`, `scripted` or a provider's own name."""
+    model: str
+    """The model as it was served."""
+    endpoint: str = ""
+    """Base address of the server; empty in process."""
+    account: str = ""
+    """Whatever tells accounts apart without revealing a key; empty where there are none."""
+
+
+class Artefact(Frozen):
+    """A provider's own form of a message or block, kept byte for byte."""
+
+    origin: Origin
+    raw: JsonValue
+    """The block as it arrived, or `{"text": ...}` for the exact text of a local model."""
+
+
+class Text(Frozen):
+    """Plain text."""
+
+    kind: Literal["text"] = "text"
+    text: str
+
+
+class Reasoning(Frozen):
+    """What a model thought before it spoke; signed or encrypted by some providers."""
+
+    kind: Literal["reasoning"] = "reasoning"
+    text: str
+    """The readable part; may be empty where only an opaque block came."""
+    artefact: Artefact | None = None
+
+
+class ToolCall(Frozen):
+    """A model's request to run a tool."""
+
+    kind: Literal["tool_call"] = "tool_call"
+    id: CallId
+    name: str
+    arguments: dict[str, JsonValue]
+
+
+class ToolResult(Frozen):
+    """What one tool call gave back, as the model reads it."""
+
+    kind: Literal["tool_result"] = "tool_result"
+    call_id: CallId
+    name: str
+    parts: tuple[Text, ...]
+    is_error: bool = False
+
+    @property
+    def text(self) -> str:
+        """The parts joined."""
+        return "".join(part.text for part in self.parts)
+
+
+class UserMessage(Frozen):
+    """What a person, or the runtime in a person's place, said."""
+
+    role: Literal["user"] = "user"
+    parts: tuple[Text, ...]
+
+    @classmethod
+    def of(cls, text: str) -> "UserMessage":
+        """A message of one text part."""
+        return cls(parts=(Text(text=text),))
+
+    @property
+    def text(self) -> str:
+        """The parts joined."""
+        return "".join(part.text for part in self.parts)
+
+
+AssistantPart = Annotated[Text | Reasoning | ToolCall, Field(discriminator="kind")]
+
+
+class AssistantMessage(Frozen):
+    """What a model said: text, reasoning and calls in the order in which it said them."""
+
+    role: Literal["assistant"] = "assistant"
+    parts: tuple[AssistantPart, ...]
+    artefact: Artefact | None = None
+    """The whole message in its provider's own form, where that is worth more than its parts."""
+
+    @property
+    def text(self) -> str:
+        """The text parts joined; reasoning and calls left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls, in order."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+class ToolMessage(Frozen):
+    """The results of one step's calls, in the order of the calls."""
+
+    role: Literal["tool"] = "tool"
+    parts: tuple[ToolResult, ...]
+
+
+Message = Annotated[UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]

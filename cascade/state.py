@@ -1,0 +1,242 @@
+"""State: what the events of a trajectory amount to, one event at a time.
+
+`fold(state, event)` does no I/O, reads no clock and takes the same time at step 2 and step 2,000.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, assert_never
+
+from cascade.appended import Appended
+from cascade.decision import Decision, HopRole
+from cascade.errors import TraceError
+from cascade.events import (
+    BudgetReached,
+    Decided,
+    Drafted,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Outcome,
+    Resumed,
+    Scored,
+    Started,
+    ToolFinished,
+    ToolStarted,
+)
+from cascade.exchange import Usage
+from cascade.ledger import Account, Ledger
+from cascade.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolResult
+
+__all__ = ["EMPTY", "PendingCall", "Rejected", "State", "fold", "fold_all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCall:
+    """A tool call of the step under way."""
+
+    call: ToolCall
+    started: bool = False
+    result: ToolResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A draft that cannot be used, kept until its step has a better one."""
+
+    message: AssistantMessage
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Everything that the next decision may depend on.
+
+    Without slots, unlike its neighbours: `advance` copies the instance dictionary, which takes a
+    tenth of the time of `dataclasses.replace`, and a fold runs several times a step.
+    """
+
+    started: Started | None = None
+    seq: int = 0
+    """Position of the last event; 0 before the first."""
+    at: datetime | None = None
+    """UTC time of the last event."""
+    elapsed_s: float = 0.0
+    """Seconds in which the trajectory was being run, up to the last event."""
+    transcript: Appended[Message] = field(default_factory=Appended[Message])
+    """The accepted conversation, the task first."""
+    step: int = 1
+    """The step under way, from 1."""
+    steps_done: int = 0
+    """Accepted assistant messages."""
+    hop: int = 0
+    """The last model call's number, from 1; 0 before the first."""
+    decision: Decision | None = None
+    """The choice that the outstanding model call follows; `None` where none is outstanding."""
+    rejected: tuple[Rejected, ...] = ()
+    """Drafts of this step that could not be used."""
+    failures: tuple[Failed, ...] = ()
+    """Model calls of this step that failed, since the last one that did not."""
+    pending: tuple[PendingCall, ...] = ()
+    """Calls of the last accepted message, until all have their results."""
+    tool_calls: int = 0
+    """Tool calls that have their results."""
+    ledger: Ledger = field(default_factory=Ledger)
+    last_usage: Usage | None = None
+    """Usage of the last draft."""
+    final_text: str | None = None
+    """Text of the last accepted message if it called no tool: a claim to be finished."""
+    limit: BudgetReached | None = None
+    finished: Finished | None = None
+    scores: tuple[Scored, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; `None` while it has not."""
+        return None if self.finished is None else self.finished.outcome
+
+    def advance(self, event: Event, *, idle: bool = False, **changes: Any) -> "State":
+        """The state after *event*, with these fields changed besides position and time.
+
+        Args:
+            event: The event that is being folded.
+            idle: Whether the time before the event is not to count as running time.
+            changes: Fields of the state and their new values.
+        """
+        successor = object.__new__(State)
+        fields = successor.__dict__
+        fields.update(self.__dict__)
+        fields.update(changes)
+        fields["seq"] = event.seq
+        fields["at"] = event.at
+        if not idle and self.at is not None:
+            passed = (event.at - self.at).total_seconds()
+            fields["elapsed_s"] = self.elapsed_s + max(passed, 0.0)
+        return successor
+
+    def head(self) -> Started:
+        """The first event.
+
+        Raises:
+            TraceError: There is none yet.
+        """
+        if self.started is None:
+            raise TraceError("the log is empty: a trajectory begins with a `started` event")
+        return self.started
+
+
+EMPTY = State()
+
+
+def fold(state: State, event: Event) -> State:
+    """The state after *event*.
+
+    Raises:
+        TraceError: The event does not follow from the log so far.
+    """
+    if event.seq != state.seq + 1:
+        raise TraceError(f"event {event.seq} follows event {state.seq}; a log has no gaps")
+    if state.started is None and not isinstance(event, Started):
+        raise TraceError(f"the log begins with a `{event.kind}` event instead of `started`")
+    return _apply(state, event)
+
+
+def fold_all(events: Iterable[Event], state: State = EMPTY) -> State:
+    """The state after all of *events*, from *state* on."""
+    for event in events:
+        state = fold(state, event)
+    return state
+
+
+def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm a kind
+    match event:
+        case Decided():
+            return state.advance(event, hop=event.hop, decision=event.decision)
+        case Drafted():
+            return _drafted(state, event)
+        case Failed():
+            ledger = _charge(state, event.lane, event.role, event)
+            return state.advance(
+                event, decision=None, failures=(*state.failures, event), ledger=ledger
+            )
+        case ToolStarted():
+            pending = tuple(
+                replace(entry, started=True) if entry.call.id == event.call_id else entry
+                for entry in state.pending
+            )
+            return state.advance(event, pending=pending)
+        case ToolFinished():
+            return _tool_finished(state, event)
+        case Interrupted():
+            if event.lane is None or event.role is None:
+                return state.advance(event, decision=None)
+            ledger = _charge(state, event.lane, event.role, event)
+            return state.advance(event, decision=None, ledger=ledger)
+        case Resumed():
+            # A call that was under way when the process died is made again from a new decision.
+            return state.advance(event, idle=True, decision=None)
+        case BudgetReached():
+            return state.advance(event, limit=event)
+        case Finished():
+            return state.advance(event, decision=None, finished=event)
+        case Scored():
+            return state.advance(event, idle=True, scores=(*state.scores, event))
+        case Started():
+            if state.started is None:
+                transcript = state.transcript.append(event.task)
+                return state.advance(event, started=event, transcript=transcript)
+            raise TraceError("a second `started` event: each trajectory has a log of its own")
+        case _:
+            assert_never(event)
+
+
+def _charge(state: State, lane: str, role: HopRole, event: Failed | Interrupted) -> Ledger:
+    cause = "failed" if isinstance(event, Failed) else "cancelled"
+    return state.ledger.charge(Account(lane, role, cause), event.usage, event.cost_usd)
+
+
+def _drafted(state: State, event: Drafted) -> State:
+    account = Account(event.lane, event.role, "accepted" if event.accepted else "rejected")
+    ledger = state.ledger.charge(account, event.draft.usage, event.cost_usd)
+    message = event.draft.message
+    if not event.accepted:
+        rejected = Rejected(message=message, reason=event.rejection or "it cannot be used")
+        return state.advance(
+            event, decision=None, ledger=ledger, failures=(), rejected=(*state.rejected, rejected)
+        )
+    calls = message.calls
+    return state.advance(
+        event,
+        decision=None,
+        ledger=ledger,
+        failures=(),
+        rejected=(),
+        last_usage=event.draft.usage,
+        transcript=state.transcript.append(message),
+        steps_done=state.steps_done + 1,
+        pending=tuple(PendingCall(call=call) for call in calls),
+        final_text=None if calls else message.text,
+    )
+
+
+def _tool_finished(state: State, event: ToolFinished) -> State:
+    call_id = event.result.call_id
+    if not any(entry.call.id == call_id and entry.result is None for entry in state.pending):
+        raise TraceError(f"event {event.seq} is the result of {call_id}, which nobody waits for")
+    pending = tuple(
+        replace(entry, result=event.result) if entry.call.id == call_id else entry
+        for entry in state.pending
+    )
+    done = state.tool_calls + 1
+    results = tuple(entry.result for entry in pending if entry.result is not None)
+    if len(results) < len(pending):
+        return state.advance(event, pending=pending, tool_calls=done)
+    return state.advance(
+        event,
+        pending=(),
+        tool_calls=done,
+        transcript=state.transcript.append(ToolMessage(parts=results)),
+        step=state.step + 1,
+    )
