@@ -14,6 +14,7 @@ from cascade.frozen import Frozen
 __all__ = [
     "Artefact",
     "AssistantMessage",
+    "AssistantPart",
     "CallId",
     "Message",
     "Origin",

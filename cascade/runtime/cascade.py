@@ -1,0 +1,392 @@
+"""The runtime: many trajectories at once over one ladder of lanes."""
+
+import math
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+from pydantic import JsonValue
+
+from cascade import facts
+from cascade.backends import backend_for
+from cascade.backends.base import Backend
+from cascade.controller import home_lane
+from cascade.errors import ConfigError, TraceError
+from cascade.events import Event, Started
+from cascade.exchange import Delta
+from cascade.lanes import Capabilities, Lane, Prices
+from cascade.messages import UserMessage
+from cascade.policy import Policy
+from cascade.runtime.clock import Clock, SystemClock
+from cascade.runtime.driver import Driver, Surroundings
+from cascade.runtime.result import Result
+from cascade.state import EMPTY, State
+from cascade.telemetry import Telemetry
+from cascade.tools import Tool, as_tools
+from cascade.traces.record import Recorder, Trace, read_trace
+
+__all__ = ["BUNDLED_LANE", "Cascade"]
+
+BUNDLED_LANE = Lane(
+    name="local",
+    backend="llama_cpp",
+    model="bundled:desk",
+    locality="local",
+    capabilities=Capabilities(log_probabilities=True, grammar=True),
+    max_output_tokens=256,
+    prices=Prices.free(),
+)
+"""The small model that ships with the package, in this process."""
+
+TRAJECTORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+CLOSE_S = 10.0
+
+Tools = Iterable[Tool | Callable[..., Any]]
+
+
+class Cascade:
+    """Runs trajectories.
+
+    Use it as an async context manager: entering opens the lanes (models are loaded, errors in
+    them show), leaving stops what still runs and gives everything back.
+
+    Args:
+        lanes: The ladder; the bundled local model by default.
+        backends: Ready backends by lane name, for lanes that the package cannot open by itself.
+        policy: What trajectories may spend and how they are run, unless a run says otherwise.
+        traces: Folder in which each trajectory is recorded; `None` records nothing.
+        record_content: Whether recorded trajectories hold what was said. Without it they cannot
+            be resumed.
+        fsync: Whether each recorded event is on the disk before the run goes on.
+        max_trajectories: How many run at once; further ones wait for their turn.
+        clock: Where the time comes from.
+        rng: Where identities and seeds come from that the caller did not give.
+        tracer_provider: Where spans go; the application's global provider by default.
+        meter_provider: Where metrics go; the application's global provider by default.
+        trace_content: Whether spans hold what was said.
+    """
+
+    def __init__(
+        self,
+        *,
+        lanes: Sequence[Lane] = (BUNDLED_LANE,),
+        backends: Mapping[str, Backend] | None = None,
+        policy: Policy | None = None,
+        traces: Path | str | None = None,
+        record_content: bool = True,
+        fsync: bool = False,
+        max_trajectories: int = 64,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        trace_content: bool = False,
+    ) -> None:
+        names = [lane.name for lane in lanes]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"each lane needs a name of its own; given: {', '.join(names)}")
+        self._policy = policy or Policy()
+        home_lane(tuple(lanes), self._policy.home_lane)
+        given = backends or {}
+        self._backends = {lane.name: given.get(lane.name) or backend_for(lane) for lane in lanes}
+        self._lanes: tuple[Lane, ...] = ()
+        self._traces = None if traces is None else Path(traces)
+        self._record_content = record_content
+        self._fsync = fsync
+        self._clock = clock or SystemClock()
+        self._rng = rng or random.SystemRandom()
+        self._surroundings = Surroundings(
+            backends=self._backends,
+            clock=self._clock,
+            telemetry=Telemetry(tracer_provider, meter_provider, trace_content),
+        )
+        self._max_trajectories = max_trajectories
+        self._places: anyio.Semaphore | None = None
+        self._tasks: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            opened = [await backend.open() for backend in self._backends.values()]
+            self._tasks = await anyio.create_task_group().__aenter__()
+        except BaseException:
+            await self._close_backends()
+            raise
+        self._lanes = tuple(opened)
+        self._places = anyio.Semaphore(self._max_trajectories)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        tasks, self._tasks, self._places = self._tasks, None, None
+        try:
+            if tasks is not None:
+                # Streams that nobody reads any more are stopped. The caller's exception is kept
+                # out of the group, so that it leaves this block as it is and not wrapped.
+                tasks.cancel_scope.cancel()
+                await tasks.__aexit__(None, None, None)
+        finally:
+            await self._close_backends()
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The ladder as it was opened, with what the models told about themselves."""
+        return self._lanes
+
+    async def run(
+        self,
+        task: str,
+        *,
+        tools: Tools = (),
+        system: str | None = None,
+        policy: Policy | None = None,
+        seed: int | None = None,
+        trajectory_id: str | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        on_delta: Callable[[Delta], None] | None = None,
+    ) -> Result:
+        """Runs one task to its end.
+
+        Args:
+            task: What is to be done, in the user's words.
+            tools: What the models may call: tools, or plain typed functions.
+            system: Text that stands before the conversation.
+            policy: Instead of the runtime's.
+            seed: Decides everything random; chosen and recorded where it is left out.
+            trajectory_id: Its identity and the name of its file; made where it is left out.
+            metadata: The caller's own labels, recorded at the head of the trajectory.
+            on_event: Called with each event when it has been recorded.
+            on_delta: Called with each piece of text as it is generated.
+
+        Raises:
+            ConfigError: Something about the call must change.
+            TraceError: The trajectory cannot be recorded.
+        """
+        made = as_tools(tools)
+        started = self._started(
+            task,
+            tools=made,
+            system=system,
+            policy=policy,
+            seed=seed,
+            trajectory_id=trajectory_id,
+            metadata=metadata,
+        )
+        open_recorder = partial(self._new_recorder, started.trajectory_id)
+        return await self._drive(
+            EMPTY,
+            started,
+            tools=made,
+            open_recorder=open_recorder,
+            on_event=on_event,
+            on_delta=on_delta,
+        )
+
+    async def resume(
+        self,
+        trace: Trace | Path | str,
+        *,
+        tools: Tools = (),
+        on_event: Callable[[Event], None] | None = None,
+        on_delta: Callable[[Delta], None] | None = None,
+    ) -> Result:
+        """Goes on with a recorded trajectory, in its own file.
+
+        A tool call whose result was not recorded is run again if it is a `read`; of any other the
+        model is told that it was interrupted. A finished trajectory is returned as it is.
+
+        Args:
+            trace: The recorded trajectory or its file.
+            tools: The same tools as before.
+            on_event: Called with each new event.
+            on_delta: Called with each piece of text as it is generated.
+
+        Raises:
+            ConfigError: A tool or a lane that the trajectory uses is missing.
+            TraceError: The trace cannot be continued.
+        """
+        if not isinstance(trace, Trace):
+            trace = await anyio.to_thread.run_sync(read_trace, Path(trace))
+        state = trace.state()
+        if state.finished is not None:
+            return Result.of(state, trace.path)
+        made = as_tools(tools)
+        self._check_resumable(state, made, trace.path)
+
+        def reopen() -> Recorder | None:
+            return None if trace.path is None else Recorder.reopen(trace, fsync=self._fsync)
+
+        event = facts.resumed(state, self._clock.utc())
+        return await self._drive(
+            state, event, tools=made, open_recorder=reopen, on_event=on_event, on_delta=on_delta
+        )
+
+    async def stream(
+        self,
+        task: str,
+        *,
+        tools: Tools = (),
+        system: str | None = None,
+        policy: Policy | None = None,
+        seed: int | None = None,
+        trajectory_id: str | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
+        on_delta: Callable[[Delta], None] | None = None,
+    ) -> AsyncIterator[Event]:
+        """Runs one task and yields its events as they happen; the last one is `finished`.
+
+        Leaving the loop early stops the trajectory. Arguments and errors as for `run`.
+        """
+        if self._tasks is None:
+            raise _not_entered()
+        sender, receiver = anyio.create_memory_object_stream[Event](math.inf)
+        scope = anyio.CancelScope()
+        raised: list[Exception] = []
+
+        def publish(event: Event) -> None:
+            # A reader that left does not keep the log from getting its last words.
+            with suppress(anyio.BrokenResourceError):
+                sender.send_nowait(event)
+
+        async def produce() -> None:
+            with sender, scope:
+                try:
+                    await self.run(
+                        task,
+                        tools=tools,
+                        system=system,
+                        policy=policy,
+                        seed=seed,
+                        trajectory_id=trajectory_id,
+                        metadata=metadata,
+                        on_event=publish,
+                        on_delta=on_delta,
+                    )
+                except Exception as error:  # noqa: BLE001 - handed over to the reader below
+                    raised.append(error)
+
+        self._tasks.start_soon(produce)
+        try:
+            with receiver:
+                async for event in receiver:
+                    yield event
+        finally:
+            scope.cancel()
+        if raised:
+            raise raised[0]
+
+    async def _drive(
+        self,
+        state: State,
+        first: Event,
+        *,
+        tools: Sequence[Tool],
+        open_recorder: Callable[[], Recorder | None],
+        on_event: Callable[[Event], None] | None,
+        on_delta: Callable[[Delta], None] | None,
+    ) -> Result:
+        if self._places is None:
+            raise _not_entered()
+        async with self._places:
+            recorder = open_recorder()
+            sinks = [] if recorder is None else [recorder.append]
+            sinks += [] if on_event is None else [on_event]
+            driver = Driver(
+                state,
+                surroundings=self._surroundings,
+                tools={tool.name: tool for tool in tools},
+                sinks=sinks,
+                on_delta=on_delta,
+            )
+            try:
+                driver.append(first)
+                final = await driver.run()
+            finally:
+                if recorder is not None:
+                    recorder.close()
+                for backend in self._backends.values():
+                    backend.release(driver.state.head().trajectory_id)
+        return Result.of(final, None if recorder is None else recorder.path)
+
+    def _started(
+        self,
+        task: str,
+        *,
+        tools: Sequence[Tool],
+        system: str | None,
+        policy: Policy | None,
+        seed: int | None,
+        trajectory_id: str | None,
+        metadata: Mapping[str, JsonValue] | None,
+    ) -> Started:
+        if not self._lanes:
+            raise _not_entered()
+        policy = policy or self._policy
+        home_lane(self._lanes, policy.home_lane)
+        at = self._clock.utc()
+        made_id = f"{at:%Y%m%dT%H%M%S}-{self._rng.getrandbits(32):08x}"
+        return Started(
+            seq=1,
+            at=at,
+            trajectory_id=trajectory_id or made_id,
+            task=UserMessage.of(task),
+            system=system,
+            tools=tuple(tool.spec for tool in tools),
+            policy=policy,
+            policy_digest=policy.digest,
+            lanes=self._lanes,
+            seed=self._rng.getrandbits(31) if seed is None else seed,
+            content="full" if self._record_content else "omitted",
+            metadata=dict(metadata or {}),
+        )
+
+    def _new_recorder(self, trajectory_id: str) -> Recorder | None:
+        if self._traces is None:
+            return None
+        if not TRAJECTORY_ID.fullmatch(trajectory_id):
+            raise ConfigError(
+                f"trajectory_id {trajectory_id!r} is to be the name of a file: "
+                "use up to 120 letters, digits, '.', '_' and '-', with a letter or digit first"
+            )
+        path = self._traces / f"{trajectory_id}.jsonl"
+        return Recorder.create(path, content=self._record_content, fsync=self._fsync)
+
+    def _check_resumable(self, state: State, tools: Sequence[Tool], path: Path | None) -> None:
+        if not self._lanes:
+            raise _not_entered()
+        started = state.head()
+        if started.content == "omitted":
+            raise TraceError(
+                "was recorded without message content and so cannot be resumed", path=path
+            )
+        missing = {spec.name for spec in started.tools} - {tool.name for tool in tools}
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise ConfigError(f"the trajectory uses tools that were not given: {names}")
+        lanes = {lane.name for lane in started.lanes} - set(self._backends)
+        if lanes:
+            names = ", ".join(sorted(lanes))
+            raise ConfigError(f"the trajectory uses lanes that this runtime lacks: {names}")
+
+    async def _close_backends(self) -> None:
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            for backend in self._backends.values():
+                await backend.aclose()
+
+
+def _not_entered() -> ConfigError:
+    return ConfigError("the runtime is not open: use `async with Cascade(...) as cascade:`")

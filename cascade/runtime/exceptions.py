@@ -1,0 +1,25 @@
+"""One exception at a border, not a group of one."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+__all__ = ["one_exception"]
+
+
+@contextmanager
+def one_exception() -> Generator[None]:
+    """Raises what a task group wrapped, where it wrapped a single exception."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = _innermost(group)
+        raise error from error.__cause__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        members: tuple[BaseException, ...] = error.exceptions
+        if len(members) > 1:
+            break
+        error = members[0]
+    return error

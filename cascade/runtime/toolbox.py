@@ -1,0 +1,81 @@
+"""Running one tool call, whatever comes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from pydantic import ValidationError
+
+from cascade.events import ToolOutcome
+from cascade.messages import Text, ToolCall, ToolResult
+from cascade.tools import Tool, argument_problem, result_text, shorten
+
+__all__ = ["ToolRun", "run_tool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRun:
+    """What came of one call."""
+
+    result: ToolResult
+    outcome: ToolOutcome
+    omitted_characters: int = 0
+
+
+async def run_tool(
+    tools: Mapping[str, Tool],
+    call: ToolCall,
+    *,
+    remaining_s: float | None,
+    threads: anyio.CapacityLimiter | None = None,
+) -> ToolRun:
+    """Runs *call*; every failure but cancellation becomes a result that the model can read.
+
+    A sync tool runs in a thread. Such a thread cannot be stopped: when its time is up or the run
+    is cancelled, it is abandoned and its result ignored.
+
+    Args:
+        tools: By name.
+        call: The call.
+        remaining_s: Seconds left to the whole trajectory; `None` where there is no limit.
+        threads: Limits how many sync tools run at once; anyio's default limit by default.
+    """
+    tool = tools.get(call.name)
+    if tool is None:
+        known = ", ".join(tools) or "none"
+        return _run(call, f"there is no tool {call.name!r}; the tools are: {known}", "unknown_tool")
+    try:
+        bound = tool.bind(call.arguments)
+    except ValidationError as error:
+        return _run(call, argument_problem(error), "invalid_arguments", tool)
+    limits = [limit for limit in (tool.timeout_s, remaining_s) if limit is not None]
+    limit_s = max(min(limits), 0.0) if limits else None
+    with anyio.move_on_after(limit_s) as scope:
+        try:
+            value: Any = (
+                await bound()
+                if tool.is_async
+                else await anyio.to_thread.run_sync(bound, abandon_on_cancel=True, limiter=threads)
+            )
+            text = result_text(value)
+        except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model reads it
+            return _run(call, f"{type(error).__name__}: {error}", "error", tool)
+        return _run(call, text, "ok", tool)
+    if scope.cancelled_caught:
+        return _run(call, f"timed out after {limit_s:g} s", "timeout", tool)
+    raise AssertionError("a scope ends by its body or by its deadline")
+
+
+def _run(call: ToolCall, text: str, outcome: ToolOutcome, tool: Tool | None = None) -> ToolRun:
+    omitted = 0
+    if tool is not None:
+        text, omitted = shorten(result_text(text), tool.max_characters)
+    result = ToolResult(
+        call_id=call.id,
+        name=call.name,
+        parts=(Text(text=text),),
+        is_error=outcome != "ok",
+    )
+    return ToolRun(result=result, outcome=outcome, omitted_characters=omitted)

@@ -1,0 +1,90 @@
+"""What a task suite is: tasks with their tools and a check of the outcome.
+
+A suite of one's own is any object with these few attributes; `cascade eval module:suite` runs it. Nothing
+has to be inherited.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["Episode", "Score", "Suite", "Task"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The judgement of one finished run.
+
+    Attributes:
+        success: Whether the task was solved.
+        reward: In [0, 1]; 1 for success, and what the suite thinks fit below that.
+        reason: One clause that says why, for a person to read.
+    """
+
+    success: bool
+    reward: float
+    reason: str
+
+
+class Episode(Protocol):
+    """One run's own world."""
+
+    @property
+    def tools(self) -> Sequence[Any]:
+        """The tools over this world: typed functions, or what `cascade.tools.tool` makes of them."""
+        ...
+
+    def check(self, answer: str | None) -> Score:
+        """Judge the world as it stands and the final answer, `None` if the run ended without one."""
+        ...
+
+
+class Task(Protocol):
+    """One thing to do, which can be opened any number of times."""
+
+    @property
+    def id(self) -> str:
+        """Name of the task, unique in its suite."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """The kind of task, by which figures are broken down."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """What the task was made from."""
+        ...
+
+    @property
+    def prompt(self) -> str:
+        """What the user asks."""
+        ...
+
+    @property
+    def system(self) -> str:
+        """The system text that the task is to be run under; may be empty."""
+        ...
+
+    def open(self) -> Episode:
+        """Return a fresh world for one run."""
+        ...
+
+
+class Suite(Protocol):
+    """A set of tasks that can be drawn from by seed."""
+
+    @property
+    def name(self) -> str:
+        """Short name, for reports."""
+        ...
+
+    @property
+    def families(self) -> Sequence[str]:
+        """The kinds of tasks in it."""
+        ...
+
+    def tasks(self, count: int, seed: int) -> Sequence[Task]:
+        """Return `count` tasks; the same arguments always return the same tasks."""
+        ...

@@ -1,0 +1,272 @@
+"""Spans and metrics of a trajectory, by the OpenTelemetry conventions for generative AI.
+
+The names follow the conventions' development state of November 2026 (repository
+`open-telemetry/semantic-conventions-genai`), which has no package of constants. Facts of our own
+stand under `cascade.*`. The application owns the providers: without one, a span costs a call that
+does nothing. Message content is put on spans only when that is asked for.
+"""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+
+from cascade.controller import CallLane
+from cascade.events import Drafted, Failed, Interrupted, Started, ToolFinished
+from cascade.exchange import SideEffect, Usage
+from cascade.lanes import Lane
+from cascade.messages import AssistantMessage, Reasoning, Text, ToolCall
+from cascade.state import State
+
+__all__ = ["Telemetry"]
+
+SCOPE = "cascade"
+AGENT_NAME = "cascade"
+
+_BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class _Instruments:
+    trajectory_duration: metrics.Histogram
+    call_duration: metrics.Histogram
+    tool_duration: metrics.Histogram
+    input_tokens: metrics.Counter
+    output_tokens: metrics.Counter
+    cache_read_tokens: metrics.Counter
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """Makes the spans of trajectories, model calls and tool calls, and counts them.
+
+    Args:
+        tracer_provider: Where spans go; the application's global provider by default.
+        meter_provider: Where metrics go; the application's global provider by default.
+        content: Whether messages, arguments and results are put on spans.
+    """
+
+    tracer_provider: TracerProvider | None = None
+    meter_provider: MeterProvider | None = None
+    content: bool = False
+    _tracer: trace.Tracer = field(init=False)
+    _instruments: _Instruments = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tracer = trace.get_tracer(SCOPE, tracer_provider=self.tracer_provider)
+        meter = metrics.get_meter(SCOPE, meter_provider=self.meter_provider)
+
+        def seconds(name: str) -> metrics.Histogram:
+            return meter.create_histogram(
+                name, unit="s", explicit_bucket_boundaries_advisory=_BUCKETS_S
+            )
+
+        def tokens(name: str) -> metrics.Counter:
+            return meter.create_counter(f"gen_ai.client.inference.usage.{name}", unit="{token}")
+
+        self._instruments = _Instruments(
+            trajectory_duration=seconds("gen_ai.invoke_agent.duration"),
+            call_duration=seconds("gen_ai.client.inference.duration"),
+            tool_duration=seconds("gen_ai.execute_tool.duration"),
+            input_tokens=tokens("input_tokens"),
+            output_tokens=tokens("output_tokens"),
+            cache_read_tokens=tokens("cache_read.input_tokens"),
+        )
+
+    def trajectory(self, started: Started) -> Span:
+        """The span of a whole trajectory, a child of the caller's current span."""
+        span = self._tracer.start_span(f"invoke_agent {AGENT_NAME}", kind=SpanKind.INTERNAL)
+        if span.is_recording():
+            span.set_attributes(
+                {
+                    "gen_ai.operation.name": "invoke_agent",
+                    "gen_ai.agent.name": AGENT_NAME,
+                    "gen_ai.conversation.id": started.trajectory_id,
+                    "cascade.policy.version": started.policy.version,
+                    "cascade.policy.digest": started.policy_digest,
+                }
+            )
+            if self.content:
+                span.set_attribute("gen_ai.input.messages", _messages("user", started.task.text))
+        return span
+
+    def end_trajectory(self, span: Span, state: State) -> None:
+        """Ends a trajectory's span with its outcome and totals."""
+        self._instruments.trajectory_duration.record(
+            state.elapsed_s, {"gen_ai.agent.name": AGENT_NAME}
+        )
+        if span.is_recording():
+            total = state.ledger.total
+            span.set_attributes(_usage(total.usage))
+            span.set_attribute("cascade.steps", state.steps_done)
+            span.set_attribute("cascade.hops", total.hops)
+            span.set_attribute("cascade.tool_calls", state.tool_calls)
+            if total.cost_usd is not None:
+                span.set_attribute("gen_ai.usage.cost.amount", float(total.cost_usd))
+                span.set_attribute("gen_ai.usage.cost.currency", "USD")
+            finished = state.finished
+            span.set_attribute(
+                "cascade.outcome", "interrupted" if finished is None else finished.outcome
+            )
+            if finished is not None and finished.outcome == "failed":
+                span.set_status(Status(StatusCode.ERROR, finished.reason))
+            if self.content and finished is not None and finished.answer is not None:
+                span.set_attribute(
+                    "gen_ai.output.messages", _messages("assistant", finished.answer)
+                )
+        span.end()
+
+    def call(self, parent: Span, action: CallLane, state: State) -> Span:
+        """The span of one model call."""
+        lane, decision = action.lane, state.decision
+        kind = SpanKind.INTERNAL if lane.locality == "local" else SpanKind.CLIENT
+        span = self._tracer.start_span(
+            f"chat {lane.model}", context=trace.set_span_in_context(parent), kind=kind
+        )
+        if span.is_recording():
+            attributes: dict[str, Any] = {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": lane.backend,
+                "gen_ai.request.model": lane.model,
+                "gen_ai.conversation.id": action.view.trajectory_id,
+                "gen_ai.request.max_tokens": action.request.max_output_tokens,
+                "gen_ai.request.temperature": action.request.sampling.temperature,
+                "cascade.step": state.step,
+                "cascade.hop": action.request.hop,
+                "cascade.hop.role": action.role,
+                "cascade.lane": lane.name,
+            }
+            if decision is not None:
+                attributes["cascade.scope"] = decision.scope
+                attributes["cascade.reasons"] = decision.reasons
+                attributes["cascade.propensity"] = decision.propensity
+                if decision.estimated_cost_usd is not None:
+                    attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
+            span.set_attributes(attributes)
+        return span
+
+    def end_call(
+        self,
+        span: Span,
+        lane: Lane,
+        event: Drafted | Failed | Interrupted | None,
+        duration_s: float,
+    ) -> None:
+        """Ends a model call's span with what came of it; `None` if nothing could be recorded."""
+        if event is None:
+            span.end()
+            return
+        usage = event.draft.usage if isinstance(event, Drafted) else event.usage
+        labels = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": lane.backend,
+            "gen_ai.request.model": lane.model,
+        }
+        instruments = self._instruments
+        instruments.call_duration.record(duration_s, labels)
+        instruments.input_tokens.add(usage.prompt_tokens, labels)
+        instruments.output_tokens.add(usage.output_tokens, labels)
+        instruments.cache_read_tokens.add(usage.cache_read_tokens, labels)
+        if span.is_recording():
+            span.set_attributes(_usage(usage))
+            if event.cost_usd is not None:
+                span.set_attribute("gen_ai.usage.cost.amount", float(event.cost_usd))
+                span.set_attribute("gen_ai.usage.cost.currency", "USD")
+            match event:
+                case Drafted():
+                    self._describe_draft(span, event)
+                case Failed():
+                    span.set_attribute("error.type", event.error)
+                    span.set_status(Status(StatusCode.ERROR, event.message))
+                case Interrupted():
+                    span.set_attribute("error.type", "cancelled")
+        span.end()
+
+    def _describe_draft(self, span: Span, event: Drafted) -> None:
+        draft = event.draft
+        span.set_attribute("gen_ai.response.model", draft.served_model)
+        span.set_attribute("gen_ai.response.finish_reasons", (draft.finish_reason,))
+        span.set_attribute("cascade.accepted", event.accepted)
+        if draft.timing.first_token_s is not None:
+            span.set_attribute("gen_ai.response.time_to_first_chunk", draft.timing.first_token_s)
+        if self.content:
+            said = [{"role": "assistant", "parts": _parts(draft.message)}]
+            span.set_attribute("gen_ai.output.messages", json.dumps(said, ensure_ascii=False))
+
+    @contextmanager
+    def tool(self, parent: Span, call: ToolCall, side_effect: SideEffect) -> Generator[Span]:
+        """The span of one tool call, current while the tool runs so that its own spans nest."""
+        span = self._tracer.start_span(
+            f"execute_tool {call.name}",
+            context=trace.set_span_in_context(parent),
+            kind=SpanKind.INTERNAL,
+        )
+        token: Any = None
+        if span.is_recording():
+            span.set_attributes(
+                {
+                    "gen_ai.operation.name": "execute_tool",
+                    "gen_ai.tool.name": call.name,
+                    "gen_ai.tool.type": "function",
+                    "gen_ai.tool.call.id": call.id,
+                    "cascade.tool.side_effect": side_effect,
+                }
+            )
+            if self.content:
+                span.set_attribute("gen_ai.tool.call.arguments", json.dumps(call.arguments))
+            current: Context = trace.set_span_in_context(span)
+            token = otel_context.attach(current)
+        try:
+            yield span
+        finally:
+            if token is not None:
+                otel_context.detach(token)
+            span.end()
+
+    def end_tool(self, span: Span, event: ToolFinished) -> None:
+        """Puts a tool call's result on its span, which its context then ends."""
+        self._instruments.tool_duration.record(
+            event.duration_s, {"gen_ai.tool.name": event.result.name}
+        )
+        if span.is_recording():
+            span.set_attribute("cascade.tool.outcome", event.outcome)
+            if event.outcome != "ok":
+                span.set_attribute("error.type", event.outcome)
+                span.set_status(Status(StatusCode.ERROR))
+            if self.content:
+                span.set_attribute("gen_ai.tool.call.result", event.result.text)
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {
+        "gen_ai.usage.input_tokens": usage.prompt_tokens,
+        "gen_ai.usage.output_tokens": usage.output_tokens,
+        "gen_ai.usage.cache_read.input_tokens": usage.cache_read_tokens,
+        "gen_ai.usage.cache_write.input_tokens": usage.cache_write_tokens,
+    }
+
+
+def _parts(message: AssistantMessage) -> list[dict[str, object]]:
+    parts: list[dict[str, object]] = []
+    for part in message.parts:
+        match part:
+            case Text():
+                parts.append({"type": "text", "content": part.text})
+            case Reasoning():
+                parts.append({"type": "reasoning", "content": part.text})
+            case ToolCall():
+                call = {"id": part.id, "name": part.name, "arguments": part.arguments}
+                parts.append({"type": "tool_call", **call})
+    return parts
+
+
+def _messages(role: str, text: str) -> str:
+    parts = [{"type": "text", "content": text}]
+    return json.dumps([{"role": role, "parts": parts}], ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Recorded trajectories: `record` writes and reads them, `content` blanks what was said."""

@@ -1,0 +1,142 @@
+"""Recorded trajectories: one JSON Lines file each, written event by event."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+
+from cascade.errors import TraceError
+from cascade.events import Event, Started, decode, encode
+from cascade.state import State, fold_all
+from cascade.traces.content import without_content
+
+__all__ = ["Recorder", "Trace", "read_trace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A recorded trajectory."""
+
+    path: Path | None
+    events: tuple[Event, ...]
+    whole_bytes: int
+    """Length of the whole lines; what follows is a line that a crash cut short."""
+    torn_bytes: int = 0
+
+    @property
+    def started(self) -> Started:
+        """The first event.
+
+        Raises:
+            TraceError: There is none.
+        """
+        return self.state().head()
+
+    def state(self) -> State:
+        """What the events amount to.
+
+        Raises:
+            TraceError: They do not follow from each other.
+        """
+        return fold_all(self.events)
+
+
+def read_trace(path: Path) -> Trace:
+    """Reads a recorded trajectory; a last line that a crash cut short is left out.
+
+    Raises:
+        TraceError: There is no such file, or a line in it is not an event.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TraceError(f"cannot be read: {error.strerror}", path=path) from error
+    lines = data.split(b"\n")
+    torn = lines.pop()
+    events: list[Event] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            events.append(decode(line))
+        except ValidationError as error:
+            detail = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in detail["loc"])
+            message = f"not an event of this version: {where} {detail['msg']}".replace("  ", " ")
+            raise TraceError(message, path=path, line=number) from error
+    if not events:
+        raise TraceError("holds no event, so there is nothing to show or resume", path=path)
+    return Trace(
+        path=path, events=tuple(events), whole_bytes=len(data) - len(torn), torn_bytes=len(torn)
+    )
+
+
+class Recorder:
+    """Appends the events of one trajectory to its file.
+
+    Each event is one write of one line, so that a crash can only cut the last line short.
+    """
+
+    def __init__(self, path: Path, descriptor: int, *, content: bool, fsync: bool) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._content = content
+        self._fsync = fsync
+
+    @classmethod
+    def create(cls, path: Path, *, content: bool = True, fsync: bool = False) -> Self:
+        """Starts a new file.
+
+        Args:
+            path: Must not exist; missing folders are made.
+            content: Whether what was said is kept; without it only structure and counts are.
+            fsync: Whether each event is on the disk before the run goes on.
+
+        Raises:
+            TraceError: The file exists, or cannot be made.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise TraceError(f"cannot be made: {error.strerror}", path=path) from error
+        return cls(path, descriptor, content=content, fsync=fsync)
+
+    @classmethod
+    def reopen(cls, trace: Trace, *, fsync: bool = False) -> Self:
+        """Goes on with a file, after cutting away a last line that is not whole.
+
+        Raises:
+            TraceError: The trace has no file, its content was left out, or it cannot be opened.
+        """
+        if trace.path is None:
+            raise TraceError("this trace did not come from a file")
+        try:
+            descriptor = os.open(trace.path, os.O_WRONLY | os.O_APPEND)
+            os.ftruncate(descriptor, trace.whole_bytes)
+        except OSError as error:
+            raise TraceError(f"cannot be opened: {error.strerror}", path=trace.path) from error
+        return cls(trace.path, descriptor, content=True, fsync=fsync)
+
+    def append(self, event: Event) -> None:
+        """Writes one event.
+
+        Raises:
+            TraceError: The disk is full or the file cannot be written.
+        """
+        line = encode(event if self._content else without_content(event)) + b"\n"
+        try:
+            # A short write happens when the disk fills up; the next one then says why.
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            if self._fsync:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            raise TraceError(f"cannot be written: {error.strerror}", path=self.path) from error
+
+    def close(self) -> None:
+        """Closes the file; calling it twice is harmless."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
