@@ -16,10 +16,8 @@ def one_exception() -> Generator[None]:
         raise error from error.__cause__
 
 
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        members: tuple[BaseException, ...] = error.exceptions
-        if len(members) > 1:
-            break
-        error = members[0]
-    return error
+def _innermost(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    if len(group.exceptions) > 1:
+        return group
+    only = group.exceptions[0]
+    return _innermost(only) if isinstance(only, BaseExceptionGroup) else only
