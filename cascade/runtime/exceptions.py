@@ -1,6 +1,6 @@
 """One exception at a border, not a group of one."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 __all__ = ["one_exception"]
@@ -16,8 +16,7 @@ def one_exception() -> Generator[None]:
         raise error from error.__cause__
 
 
-def _innermost(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    if len(group.exceptions) > 1:
-        return group
-    only = group.exceptions[0]
-    return _innermost(only) if isinstance(only, BaseExceptionGroup) else only
+def _innermost(error: BaseException) -> BaseException:
+    # `isinstance` forgets what the group holds; every member is an exception.
+    members: Sequence[BaseException] = getattr(error, "exceptions", ())
+    return _innermost(members[0]) if len(members) == 1 else error
