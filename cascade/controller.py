@@ -57,7 +57,10 @@ class CallLane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTools:
-    """Run these calls; report each with `facts.tool_started` and `facts.tool_finished`."""
+    """Run these calls; report each with `facts.tool_started` and `facts.tool_finished`.
+
+    A driver may run only the first ones and ask again: the rest comes back.
+    """
 
     calls: tuple[ToolCall, ...]
     remaining_s: float | None
@@ -251,7 +254,9 @@ def _call(state: State, at: datetime) -> CallLane:
     request = Request(
         hop=state.hop,
         max_output_tokens=most,
-        seed=(started.seed * 1_000_003 + state.hop) % 2**31,
+        # By step and draft, not by hop: a resumed run, whose hops go on counting, samples as the
+        # uninterrupted one would have.
+        seed=(started.seed * 1_000_003 + state.step * 1_009 + len(state.rejected)) % 2**31,
         sampling=lane.sampling,
         timeout_s=_remaining_s(state, at),
         effort=decision.effort,

@@ -1,10 +1,9 @@
 """The record of one choice of lane: what was chosen, what else there was, and why."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from cascade.frozen import Frozen
 
@@ -60,5 +59,5 @@ class Decision(Frozen):
     """The probability with which this policy makes this choice from this state."""
     policy_version: str
     policy_digest: str
-    created_at: datetime
+    created_at: AwareDatetime
     """UTC."""

@@ -4,11 +4,10 @@ A trajectory is a list of these events and everything else follows from them. Ea
 recorded file is one event; decoding it and encoding it again gives the same bytes.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, PositiveInt, TypeAdapter
+from pydantic import AwareDatetime, Field, JsonValue, PositiveInt, TypeAdapter
 
 from cascade.decision import Decision, HopRole
 from cascade.exchange import Draft, SideEffect, ToolSpec, Usage
@@ -22,6 +21,7 @@ __all__ = [
     "BudgetReached",
     "Decided",
     "Drafted",
+    "Entry",
     "Event",
     "Failed",
     "Finished",
@@ -52,7 +52,7 @@ class Entry(Frozen):
     schema_version: Literal[1] = SCHEMA_VERSION
     seq: PositiveInt
     """Position in the log, from 1, without gaps."""
-    at: datetime
+    at: AwareDatetime
     """UTC."""
 
 

@@ -19,7 +19,7 @@ from cascade.events import (
 )
 from cascade.exchange import Draft, SideEffect, Usage
 from cascade.lanes import Lane
-from cascade.messages import ToolCall, ToolResult
+from cascade.messages import ToolCall, ToolResult, well_formed
 from cascade.state import State
 
 __all__ = [
@@ -52,6 +52,9 @@ def outstanding(state: State) -> tuple[Decision, Lane]:
 def drafted(state: State, draft: Draft, at: datetime) -> Drafted:
     """The outstanding model call ended with *draft*."""
     decision, lane = outstanding(state)
+    message = well_formed(draft.message)
+    if message is not draft.message:
+        draft = draft.model_copy(update={"message": message})
     rejection = _rejection(draft)
     return Drafted(
         seq=state.seq + 1,
@@ -80,7 +83,7 @@ def failed(
         lane=lane.name,
         role=decision.role,
         error=type(error).__name__,
-        message=str(error),
+        message=str(error).encode("utf-8", "replace").decode("utf-8"),
         retryable=retryable,
         usage=usage,
         cost_usd=lane.cost_usd(usage),

@@ -5,9 +5,10 @@ that only it can read (signed reasoning, encrypted blocks, the exact text a loca
 kept verbatim beside the neutral parts with the `Origin` that it may go back to.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
+from pydantic_core import PydanticSerializationError
 
 from cascade.frozen import Frozen
 
@@ -24,6 +25,7 @@ __all__ = [
     "ToolMessage",
     "ToolResult",
     "UserMessage",
+    "well_formed",
 ]
 
 CallId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -135,6 +137,31 @@ class ToolMessage(Frozen):
 
     role: Literal["tool"] = "tool"
     parts: tuple[ToolResult, ...]
+
+
+def well_formed(message: AssistantMessage) -> AssistantMessage:
+    """The message with each lone surrogate replaced by `?`.
+
+    A model may write half of an escaped pair into a call's arguments; that is a Python string, but
+    it can neither be recorded nor sent.
+    """
+    try:
+        message.__pydantic_serializer__.to_json(message)
+    except PydanticSerializationError:
+        return AssistantMessage.model_validate(_replaced(message.model_dump()))
+    return message
+
+
+def _replaced(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case dict():
+            return {_replaced(key): _replaced(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType] - any JSON
+        case list() | tuple():
+            return [_replaced(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
+        case _:
+            return value
 
 
 Message = Annotated[UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]

@@ -140,6 +140,8 @@ def fold(state: State, event: Event) -> State:
         raise TraceError(f"event {event.seq} follows event {state.seq}; a log has no gaps")
     if state.started is None and not isinstance(event, Started):
         raise TraceError(f"the log begins with a `{event.kind}` event instead of `started`")
+    if state.finished is not None and not isinstance(event, Scored):
+        raise TraceError(f"event {event.seq}, `{event.kind}`, follows the end of the trajectory")
     return _apply(state, event)
 
 

@@ -1,12 +1,14 @@
 """What a task suite is: tasks with their tools and a check of the outcome.
 
-A suite of one's own is any object with these few attributes; `cascade eval module:suite` runs it. Nothing
-has to be inherited.
+A suite of one's own is any object with these few attributes; `cascade eval module:suite` runs it.
+Nothing has to be inherited.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from cascade.tools import Tool
 
 __all__ = ["Episode", "Score", "Suite", "Task"]
 
@@ -30,12 +32,12 @@ class Episode(Protocol):
     """One run's own world."""
 
     @property
-    def tools(self) -> Sequence[Any]:
-        """The tools over this world: typed functions, or what `cascade.tools.tool` makes of them."""
+    def tools(self) -> Sequence[Tool | Callable[..., Any]]:
+        """The tools over this world: typed functions, or `Tool`s made of them."""
         ...
 
     def check(self, answer: str | None) -> Score:
-        """Judge the world as it stands and the final answer, `None` if the run ended without one."""
+        """Judge the world as it stands and the final answer; `None` if there is none."""
         ...
 
 

@@ -225,6 +225,10 @@ class Telemetry:
             token = otel_context.attach(current)
         try:
             yield span
+        except BaseException as error:
+            kind = type(error).__name__ if isinstance(error, Exception) else "cancelled"
+            span.set_attribute("error.type", kind)
+            raise
         finally:
             if token is not None:
                 otel_context.detach(token)

@@ -7,19 +7,29 @@ the model can read.
 
 import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, get_type_hints, overload
+from typing import Annotated, Any, Self, get_type_hints, overload
 
 import docstring_parser
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PydanticUserError,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import to_jsonable_python
 
 from cascade.errors import ConfigError
 from cascade.exchange import SideEffect, ToolSpec
 
-__all__ = ["Tool", "as_tools", "tool"]
+__all__ = ["Tool", "argument_problem", "as_tools", "result_text", "shorten", "tool"]
 
+TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 DEFAULT_MAX_CHARACTERS = 16_000
 
 
@@ -119,7 +129,8 @@ def tool(
         max_characters: Longest result that a model is shown.
 
     Raises:
-        ConfigError: A parameter has no annotation, or the signature cannot be described.
+        ConfigError: A parameter has no annotation, the signature cannot be described, or the name
+            is none that models can call.
     """
 
     def make(target: Callable[..., Any]) -> Tool:
@@ -187,12 +198,20 @@ def _make(
     max_characters: int,
 ) -> Tool:
     name = name or str(getattr(function, "__name__", type(function).__name__))
-    arguments_model = _arguments_model(function, name)
+    if not TOOL_NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no name for a tool: give it one of at most 64 letters, digits, "
+            "'_', '.' and '-' with @tool(name=...)"
+        )
+    try:
+        arguments_model = _arguments_model(function, name)
+        schema = arguments_model.model_json_schema()
+    except (NameError, TypeError, ValueError, PydanticUserError) as error:
+        raise ConfigError(f"tool {name!r} cannot be described to a model: {error}") from error
     docstring = docstring_parser.parse(inspect.getdoc(function) or "")
     description = "\n".join(
         part for part in (docstring.short_description, docstring.long_description) if part
     )
-    schema = arguments_model.model_json_schema()
     schema.pop("title", None)
     for one in schema.get("properties", {}).values():
         one.pop("title", None)
@@ -233,9 +252,11 @@ def _arguments_model(function: Callable[..., Any], name: str) -> type[BaseModel]
                 f"tool {name!r}: annotate {parameter.name!r}, so that its schema is known"
             )
         default = ... if parameter.default is parameter.empty else parameter.default
+        annotation: Any = hints[parameter.name]
         description = descriptions.get(parameter.name)
+        if description is not None:
+            annotation = Annotated[annotation, Field(description=description)]
         # Fields are numbered and go by alias: a parameter may be called `copy` or `schema`, which
         # are names of the model class's own.
-        field = Field(default, alias=parameter.name, description=description)
-        fields[f"argument_{index}"] = (hints[parameter.name], field)
+        fields[f"argument_{index}"] = (annotation, Field(default, alias=parameter.name))
     return create_model(name, __base__=_Arguments, **fields)

@@ -9,7 +9,7 @@ import anyio.lowlevel
 from cascade.errors import ConfigError
 from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
 from cascade.lanes import Capabilities, Lane, Prices
-from cascade.messages import AssistantMessage, Text, ToolCall
+from cascade.messages import AssistantMessage, AssistantPart, Text, ToolCall
 
 __all__ = ["Reply", "Script", "ScriptedBackend", "calling"]
 
@@ -128,7 +128,7 @@ class ScriptedHop:
         if isinstance(reply, str):
             message = AssistantMessage(parts=(Text(text=reply),))
         else:
-            message = AssistantMessage(parts=tuple(self._with_ids(reply)))
+            message = reply.model_copy(update={"parts": tuple(self._with_ids(reply))})
         words = len(message.text.split()) + sum(1 + len(call.arguments) for call in message.calls)
         return Draft(
             message=message,
@@ -138,13 +138,13 @@ class ScriptedHop:
             served_model=self._lane.model,
         )
 
-    def _with_ids(self, reply: AssistantMessage) -> list[Text | ToolCall]:
-        parts: list[Text | ToolCall] = []
+    def _with_ids(self, reply: AssistantMessage) -> list[AssistantPart]:
+        parts: list[AssistantPart] = []
         for part in reply.parts:
             if isinstance(part, ToolCall):
                 index = sum(1 for before in parts if isinstance(before, ToolCall))
                 call_id = self._request.call_id(self._view, index)
                 parts.append(part.model_copy(update={"id": call_id}))
-            elif isinstance(part, Text):
+            else:
                 parts.append(part)
         return parts

@@ -5,7 +5,6 @@ import random
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,14 +14,15 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from cascade import facts
 from cascade.backends import backend_for
 from cascade.backends.base import Backend
 from cascade.controller import home_lane
-from cascade.errors import ConfigError, TraceError
-from cascade.events import Event, Started
+from cascade.errors import ConfigError
+from cascade.events import Event, Started, encode
 from cascade.exchange import Delta
 from cascade.lanes import Capabilities, Lane, Prices
 from cascade.messages import UserMessage
@@ -30,6 +30,7 @@ from cascade.policy import Policy
 from cascade.runtime.clock import Clock, SystemClock
 from cascade.runtime.driver import Driver, Surroundings
 from cascade.runtime.result import Result
+from cascade.runtime.resumable import check_resumable
 from cascade.state import EMPTY, State
 from cascade.telemetry import Telemetry
 from cascade.tools import Tool, as_tools
@@ -98,6 +99,13 @@ class Cascade:
         self._policy = policy or Policy()
         home_lane(tuple(lanes), self._policy.home_lane)
         given = backends or {}
+        unknown = sorted(set(given) - set(names))
+        if unknown:
+            raise ConfigError(
+                f"backends are given for {', '.join(unknown)}; the lanes are: {', '.join(names)}"
+            )
+        if max_trajectories < 1:
+            raise ConfigError(f"max_trajectories is {max_trajectories}; at least 1 has to run")
         self._backends = {lane.name: given.get(lane.name) or backend_for(lane) for lane in lanes}
         self._lanes: tuple[Lane, ...] = ()
         self._traces = None if traces is None else Path(traces)
@@ -177,24 +185,25 @@ class Cascade:
             TraceError: The trajectory cannot be recorded.
         """
         made = as_tools(tools)
-        started = self._started(
-            task,
-            tools=made,
-            system=system,
-            policy=policy,
-            seed=seed,
-            trajectory_id=trajectory_id,
-            metadata=metadata,
-        )
-        open_recorder = partial(self._new_recorder, started.trajectory_id)
-        return await self._drive(
-            EMPTY,
-            started,
-            tools=made,
-            open_recorder=open_recorder,
-            on_event=on_event,
-            on_delta=on_delta,
-        )
+        async with self._place():
+            # Made when its turn has come: waiting for it is not running time.
+            started = self._started(
+                task,
+                tools=made,
+                system=system,
+                policy=policy,
+                seed=seed,
+                trajectory_id=trajectory_id,
+                metadata=metadata,
+            )
+            return await self._drive(
+                EMPTY,
+                started,
+                tools=made,
+                recorder=self._new_recorder(started.trajectory_id),
+                on_event=on_event,
+                on_delta=on_delta,
+            )
 
     async def resume(
         self,
@@ -225,15 +234,16 @@ class Cascade:
         if state.finished is not None:
             return Result.of(state, trace.path)
         made = as_tools(tools)
-        self._check_resumable(state, made, trace.path)
-
-        def reopen() -> Recorder | None:
-            return None if trace.path is None else Recorder.reopen(trace, fsync=self._fsync)
-
-        event = facts.resumed(state, self._clock.utc())
-        return await self._drive(
-            state, event, tools=made, open_recorder=reopen, on_event=on_event, on_delta=on_delta
-        )
+        check_resumable(state, tools=made, lanes=set(self._backends), path=trace.path)
+        async with self._place():
+            return await self._drive(
+                state,
+                facts.resumed(state, self._clock.utc()),
+                tools=made,
+                recorder=None if trace.path is None else Recorder.reopen(trace, fsync=self._fsync),
+                on_event=on_event,
+                on_delta=on_delta,
+            )
 
     async def stream(
         self,
@@ -249,12 +259,14 @@ class Cascade:
     ) -> AsyncIterator[Event]:
         """Runs one task and yields its events as they happen; the last one is `finished`.
 
-        Leaving the loop early stops the trajectory. Arguments and errors as for `run`.
+        Leaving the loop early stops the trajectory; close the iterator (`contextlib.aclosing`) to
+        be sure that it has stopped and can be resumed. Arguments and errors as for `run`.
         """
         if self._tasks is None:
             raise _not_entered()
         sender, receiver = anyio.create_memory_object_stream[Event](math.inf)
         scope = anyio.CancelScope()
+        stopped = anyio.Event()
         raised: list[Exception] = []
 
         def publish(event: Event) -> None:
@@ -278,6 +290,8 @@ class Cascade:
                     )
                 except Exception as error:  # noqa: BLE001 - handed over to the reader below
                     raised.append(error)
+                finally:
+                    stopped.set()
 
         self._tasks.start_soon(produce)
         try:
@@ -286,6 +300,8 @@ class Cascade:
                     yield event
         finally:
             scope.cancel()
+            with anyio.move_on_after(CLOSE_S, shield=True):
+                await stopped.wait()
         if raised:
             raise raised[0]
 
@@ -295,32 +311,35 @@ class Cascade:
         first: Event,
         *,
         tools: Sequence[Tool],
-        open_recorder: Callable[[], Recorder | None],
+        recorder: Recorder | None,
         on_event: Callable[[Event], None] | None,
         on_delta: Callable[[Delta], None] | None,
     ) -> Result:
+        sinks = [] if recorder is None else [recorder.append]
+        sinks += [] if on_event is None else [on_event]
+        driver = Driver(
+            state,
+            surroundings=self._surroundings,
+            tools={tool.name: tool for tool in tools},
+            sinks=sinks,
+            on_delta=on_delta,
+        )
+        try:
+            driver.append(first)
+            final = await driver.run()
+        finally:
+            if recorder is not None:
+                recorder.close()
+            # Nothing was begun where the first event could not be written.
+            if driver.state.started is not None:
+                for backend in self._backends.values():
+                    backend.release(driver.state.started.trajectory_id)
+        return Result.of(final, None if recorder is None else recorder.path)
+
+    def _place(self) -> anyio.Semaphore:
         if self._places is None:
             raise _not_entered()
-        async with self._places:
-            recorder = open_recorder()
-            sinks = [] if recorder is None else [recorder.append]
-            sinks += [] if on_event is None else [on_event]
-            driver = Driver(
-                state,
-                surroundings=self._surroundings,
-                tools={tool.name: tool for tool in tools},
-                sinks=sinks,
-                on_delta=on_delta,
-            )
-            try:
-                driver.append(first)
-                final = await driver.run()
-            finally:
-                if recorder is not None:
-                    recorder.close()
-                for backend in self._backends.values():
-                    backend.release(driver.state.head().trajectory_id)
-        return Result.of(final, None if recorder is None else recorder.path)
+        return self._places
 
     def _started(
         self,
@@ -333,26 +352,30 @@ class Cascade:
         trajectory_id: str | None,
         metadata: Mapping[str, JsonValue] | None,
     ) -> Started:
-        if not self._lanes:
-            raise _not_entered()
         policy = policy or self._policy
         home_lane(self._lanes, policy.home_lane)
         at = self._clock.utc()
         made_id = f"{at:%Y%m%dT%H%M%S}-{self._rng.getrandbits(32):08x}"
-        return Started(
-            seq=1,
-            at=at,
-            trajectory_id=trajectory_id or made_id,
-            task=UserMessage.of(task),
-            system=system,
-            tools=tuple(tool.spec for tool in tools),
-            policy=policy,
-            policy_digest=policy.digest,
-            lanes=self._lanes,
-            seed=self._rng.getrandbits(31) if seed is None else seed,
-            content="full" if self._record_content else "omitted",
-            metadata=dict(metadata or {}),
-        )
+        try:
+            started = Started(
+                seq=1,
+                at=at,
+                trajectory_id=trajectory_id or made_id,
+                task=UserMessage.of(task),
+                system=system,
+                tools=tuple(tool.spec for tool in tools),
+                policy=policy,
+                policy_digest=policy.digest,
+                lanes=self._lanes,
+                seed=self._rng.getrandbits(31) if seed is None else seed,
+                content="full" if self._record_content else "omitted",
+                metadata=dict(metadata or {}),
+            )
+            encode(started)
+        except (ValidationError, PydanticSerializationError) as error:
+            # A lone surrogate, for one: it cannot be written as UTF-8, and so neither sent.
+            raise ConfigError(f"the trajectory cannot be recorded or sent: {error}") from error
+        return started
 
     def _new_recorder(self, trajectory_id: str) -> Recorder | None:
         if self._traces is None:
@@ -364,23 +387,6 @@ class Cascade:
             )
         path = self._traces / f"{trajectory_id}.jsonl"
         return Recorder.create(path, content=self._record_content, fsync=self._fsync)
-
-    def _check_resumable(self, state: State, tools: Sequence[Tool], path: Path | None) -> None:
-        if not self._lanes:
-            raise _not_entered()
-        started = state.head()
-        if started.content == "omitted":
-            raise TraceError(
-                "was recorded without message content and so cannot be resumed", path=path
-            )
-        missing = {spec.name for spec in started.tools} - {tool.name for tool in tools}
-        if missing:
-            names = ", ".join(sorted(missing))
-            raise ConfigError(f"the trajectory uses tools that were not given: {names}")
-        lanes = {lane.name for lane in started.lanes} - set(self._backends)
-        if lanes:
-            names = ", ".join(sorted(lanes))
-            raise ConfigError(f"the trajectory uses lanes that this runtime lacks: {names}")
 
     async def _close_backends(self) -> None:
         with anyio.move_on_after(CLOSE_S, shield=True):

@@ -1,8 +1,9 @@
 """The live driver: does what the controller asks for and appends what came of it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+import math
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import anyio
 from opentelemetry.trace import Span
@@ -10,7 +11,7 @@ from opentelemetry.trace import Span
 from cascade import facts
 from cascade.backends.base import Backend, Hop
 from cascade.controller import CallLane, Record, RunTools, Stop, decide
-from cascade.errors import BackendError, BackendRefused
+from cascade.errors import BackendError, BackendRefused, BackendTimeout
 from cascade.events import Drafted, Event, Failed, Finished, Interrupted
 from cascade.exchange import Delta, Usage
 from cascade.messages import ToolCall
@@ -22,6 +23,9 @@ from cascade.telemetry import Telemetry
 from cascade.tools import Tool
 
 __all__ = ["Driver", "Surroundings"]
+
+GRACE_S = 5.0
+"""What a backend may take beyond a call's deadline to end it with what it has, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +67,14 @@ class Driver:
     def append(self, event: Event) -> None:
         """Makes *event* part of the log.
 
+        What a call that runs beside others still has to say after one of them failed to write is
+        dropped: it would follow a line that may be cut short, or repeat its number.
+
         Raises:
             TraceError: It could not be written.
         """
+        if self._closed:
+            return
         try:
             for sink in self._sinks:
                 sink(event)
@@ -108,15 +117,20 @@ class Driver:
     async def _call(self, action: CallLane, parent: Span) -> None:
         span = self._telemetry.call(parent, action, self.state)
         began = self._clock.monotonic()
+        request = action.request if self._on_delta is None else replace(action.request, stream=True)
+        limit_s = None if request.timeout_s is None else request.timeout_s + GRACE_S
         event: Drafted | Failed | Interrupted | None = None
         hop: Hop | None = None
         try:
-            async with self._backends[action.lane.name].call(action.view, action.request) as hop:
-                async for delta in hop:
-                    if self._on_delta is not None:
-                        self._on_delta(delta)
-                event = facts.drafted(self.state, hop.draft, self._clock.utc())
-                self.append(event)
+            with anyio.move_on_after(limit_s) as scope:
+                async with self._backends[action.lane.name].call(action.view, request) as hop:
+                    await self._listen(hop)
+                    scope.deadline = math.inf  # the draft is there and will not be thrown away
+                    event = facts.drafted(self.state, hop.draft, self._clock.utc())
+                    self.append(event)
+            if scope.cancelled_caught:
+                message = f"no answer {GRACE_S:g} s after its deadline"
+                raise BackendTimeout(message, backend=action.lane.backend)  # noqa: TRY301 - to record it like one of the backend's own
         except BaseException as error:
             if event is not None:
                 raise
@@ -133,23 +147,38 @@ class Driver:
         finally:
             self._telemetry.end_call(span, action.lane, event, self._clock.monotonic() - began)
 
+    async def _listen(self, hop: Hop) -> None:
+        deltas = aiter(hop)
+        try:
+            async for delta in deltas:
+                if self._on_delta is not None:
+                    self._on_delta(delta)
+        finally:
+            # A listener that raised leaves a generator in the middle of its work.
+            if isinstance(deltas, AsyncGenerator):
+                await deltas.aclose()
+
     async def _run_tools(self, action: RunTools, span: Span) -> None:
-        """Runs the calls in order; neighbours that may run in parallel do."""
-        for parallel, group in groupby(action.calls, self._may_run_in_parallel):
-            calls = tuple(group)
-            if not parallel or len(calls) == 1:
+        """Runs the first call, together with those after it as far as all of them are parallel.
+
+        The rest comes with the next action, so that limits are looked at in between.
+        """
+        calls = tuple(takewhile(self._may_run_in_parallel, action.calls)) or action.calls[:1]
+        # All are marked before the first one runs: in which order a loop starts tasks is its own
+        # affair, and the log is not to depend on it.
+        for call in calls:
+            self.append(facts.tool_started(self.state, call, self._clock.utc()))
+        if len(calls) == 1:
+            await self._run_tool(calls[0], action.remaining_s, span)
+            return
+        with one_exception():
+            async with anyio.create_task_group() as tasks:
                 for call in calls:
-                    await self._run_tool(call, action.remaining_s, span)
-                continue
-            with one_exception():
-                async with anyio.create_task_group() as tasks:
-                    for call in calls:
-                        tasks.start_soon(self._run_tool, call, action.remaining_s, span)
+                    tasks.start_soon(self._run_tool, call, action.remaining_s, span)
 
     async def _run_tool(self, call: ToolCall, remaining_s: float | None, parent: Span) -> None:
-        started = facts.tool_started(self.state, call, self._clock.utc())
-        self.append(started)
-        with self._telemetry.tool(parent, call, started.side_effect) as span:
+        side_effect = facts.side_effect_of(self.state, call.name)
+        with self._telemetry.tool(parent, call, side_effect) as span:
             began = self._clock.monotonic()
             run = await run_tool(self._tools, call, remaining_s=remaining_s)
             finished = facts.tool_finished(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 
 import anyio
@@ -55,10 +56,12 @@ async def run_tool(
     with anyio.move_on_after(limit_s) as scope:
         try:
             value: Any = (
-                await bound()
+                bound()
                 if tool.is_async
                 else await anyio.to_thread.run_sync(bound, abandon_on_cancel=True, limiter=threads)
             )
+            if isawaitable(value):
+                value = await value
             text = result_text(value)
         except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model reads it
             return _run(call, f"{type(error).__name__}: {error}", "error", tool)

@@ -40,7 +40,10 @@ class Trace:
         Raises:
             TraceError: They do not follow from each other.
         """
-        return fold_all(self.events)
+        try:
+            return fold_all(self.events)
+        except TraceError as error:
+            raise TraceError(str(error), path=self.path) from error
 
 
 def read_trace(path: Path) -> Trace:
@@ -108,16 +111,33 @@ class Recorder:
         """Goes on with a file, after cutting away a last line that is not whole.
 
         Raises:
-            TraceError: The trace has no file, its content was left out, or it cannot be opened.
+            TraceError: The trace has no file, the file is not as it was when the trace was read, or
+                it cannot be opened.
         """
         if trace.path is None:
             raise TraceError("this trace did not come from a file")
         try:
             descriptor = os.open(trace.path, os.O_WRONLY | os.O_APPEND)
-            os.ftruncate(descriptor, trace.whole_bytes)
         except OSError as error:
             raise TraceError(f"cannot be opened: {error.strerror}", path=trace.path) from error
-        return cls(trace.path, descriptor, content=True, fsync=fsync)
+        recorder = cls(trace.path, descriptor, content=True, fsync=fsync)
+        try:
+            recorder._cut(trace)
+        except TraceError:
+            recorder.close()
+            raise
+        return recorder
+
+    def _cut(self, trace: Trace) -> None:
+        # What somebody else appended since is not ours to cut away.
+        found, expected = os.fstat(self._descriptor).st_size, trace.whole_bytes + trace.torn_bytes
+        if found != expected:
+            message = f"was read at {expected} bytes and has {found}: read it again"
+            raise TraceError(message, path=self.path)
+        try:
+            os.ftruncate(self._descriptor, trace.whole_bytes)
+        except OSError as error:
+            raise TraceError(f"cannot be cut: {error.strerror}", path=self.path) from error
 
     def append(self, event: Event) -> None:
         """Writes one event.

@@ -1,0 +1,144 @@
+"""From what the engine generated to a draft: parts, problems and token statistics."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+from cascade.backends.llama.chat import ParsedOutput
+from cascade.backends.llama.engine import Generation, TokenInfo
+from cascade.exchange import (
+    Draft,
+    FinishReason,
+    Request,
+    Timing,
+    TokenSpan,
+    TokenStatistics,
+    Usage,
+    View,
+)
+from cascade.messages import (
+    Artefact,
+    AssistantMessage,
+    AssistantPart,
+    Origin,
+    Reasoning,
+    Text,
+    ToolCall,
+)
+
+__all__ = ["draft_of", "token_statistics"]
+
+_DECIMALS = 5
+
+
+def draft_of(
+    generation: Generation, parsed: ParsedOutput, *, view: View, request: Request, model: str
+) -> Draft:
+    """The draft that a generation amounts to.
+
+    Args:
+        generation: What the engine gave back.
+        parsed: The same text, read by the model's dialect.
+        view: What the model was shown.
+        request: How it was asked.
+        model: The model's name.
+    """
+    origin = Origin(provider="llama_cpp", model=model)
+    parts: list[AssistantPart] = []
+    if parsed.reasoning.strip():
+        parts.append(Reasoning(text=parsed.reasoning.strip()))
+    problem = parsed.problem
+    text = parsed.content.strip() if problem is None else generation.text.strip()
+    if text:
+        parts.append(Text(text=text))
+    if problem is None:
+        parts += [
+            ToolCall(id=request.call_id(view, index), name=call.name, arguments=call.arguments)
+            for index, call in enumerate(parsed.calls)
+        ]
+    message = AssistantMessage(
+        parts=tuple(parts), artefact=Artefact(origin=origin, raw={"text": generation.text})
+    )
+    timing = generation.timing
+    return Draft(
+        message=message,
+        finish_reason=_finish_reason(generation, message),
+        usage=Usage(
+            input_tokens=generation.evaluated_tokens,
+            cache_read_tokens=generation.cached_tokens,
+            output_tokens=len(generation.tokens),
+        ),
+        timing=Timing(
+            queue_s=round(timing.queue_s, 6),
+            first_token_s=round(timing.first_token_s, 6),
+            total_s=round(timing.first_token_s + timing.decode_s, 6),
+        ),
+        served_model=model,
+        tokens=token_statistics(generation, parsed),
+        problem=None if problem is None else f"It could not be read: {problem}.",
+    )
+
+
+def token_statistics(generation: Generation, parsed: ParsedOutput) -> TokenStatistics:
+    """Per-token figures, with the tokens that name tools, arguments and values marked."""
+    tokens = generation.tokens
+    ends = list(accumulate(len(token.piece) for token in tokens))
+    spans = [
+        _span(generation.text, ends, kind=span.kind, call=index, start=span.start, end=span.end)
+        for index, call in enumerate(parsed.calls)
+        for span in call.spans
+    ]
+    answer = parsed.content.strip()
+    if answer and not parsed.calls:
+        start = generation.text.rfind(answer)
+        if start >= 0:
+            end = start + len(answer)
+            spans.append(_span(generation.text, ends, kind="answer", start=start, end=end))
+    spans += _grammar_spans(tokens)
+    return TokenStatistics(
+        logprobs=tuple(round(token.logprob, _DECIMALS) for token in tokens),
+        runner_up_logprobs=tuple(round(token.runner_up_logprob, _DECIMALS) for token in tokens),
+        entropies=tuple(round(token.entropy, _DECIMALS) for token in tokens),
+        spans=tuple(spans),
+    )
+
+
+def _finish_reason(generation: Generation, message: AssistantMessage) -> FinishReason:
+    match generation.finish_reason:
+        case "stop" | "stop_string":
+            return "tool_calls" if message.calls else "stop"
+        case "length" | "context":
+            return "length"
+        case "deadline":
+            return "deadline"
+        case "callback":
+            return "stopped"
+
+
+def _span(
+    text: str, ends: Sequence[int], *, kind: str, start: int, end: int, call: int | None = None
+) -> TokenSpan:
+    """The tokens that hold the characters from *start* to *end*."""
+    first_byte = len(text[:start].encode())
+    last_byte = first_byte + len(text[start:end].encode())
+    first = bisect_right(ends, first_byte)
+    # An empty value has no token of its own; the span is then empty as well.
+    behind = first if last_byte == first_byte else bisect_right(ends, last_byte - 1) + 1
+    behind = min(behind, len(ends))
+    return TokenSpan.model_validate(
+        {"kind": kind, "call": call, "start": min(first, behind), "end": behind}
+    )
+
+
+def _grammar_spans(tokens: Sequence[TokenInfo]) -> list[TokenSpan]:
+    spans: list[TokenSpan] = []
+    start: int | None = None
+    for index, token in enumerate(tokens):
+        if token.under_grammar and start is None:
+            start = index
+        if not token.under_grammar and start is not None:
+            spans.append(TokenSpan(kind="grammar", start=start, end=index))
+            start = None
+    if start is not None:
+        spans.append(TokenSpan(kind="grammar", start=start, end=len(tokens)))
+    return spans

@@ -1,0 +1,128 @@
+"""Fills a context's batch: one token of every sequence that generates, chunks of the prompts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cascade.backends.llama.engine.context import Context
+from cascade.backends.llama.engine.run import Run
+
+__all__ = ["Batch", "Pace", "compose"]
+
+_LEAST_CHUNK = 32
+"""Prompt tokens that every batch has room for, however slow the model is."""
+_SHARED_S = 0.1
+"""How long prompt chunks may hold up sequences that are generating, per batch."""
+_ALONE_S = 0.5
+"""How long a batch of prompt chunks alone may take: the delay of a deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is in the context's batch arrays."""
+
+    count: int
+    """Tokens in the batch."""
+    prompt_tokens: int
+    """How many of them are prompt tokens."""
+    chunks: tuple[tuple[Run, int], ...]
+    """Each run in the batch, in order, and how many prompt tokens of it; 0 for a generated one."""
+    outputs: tuple[Run, ...]
+    """The runs that get a row of logits, in order of the rows."""
+
+
+class Pace:
+    """Keeps the speed of prompt evaluation, and says how large chunks may be.
+
+    Args:
+        limit: Tokens of a batch at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._room = limit
+        self._token_s = 0.0
+
+    def observe(self, tokens: int, seconds: float) -> None:
+        """Take the time of a batch that was nearly all prompt."""
+        self._room = self._limit
+        if tokens >= _LEAST_CHUNK:
+            measured = seconds / tokens
+            self._token_s = measured if self._token_s == 0 else (self._token_s + measured) / 2
+
+    def shrink(self) -> bool:
+        """Halve the chunks until the next batch succeeds; false if they are as small as can be."""
+        self._room //= 2
+        return self._room > 1
+
+    def prompt_tokens(self, generating: int) -> int:
+        """Return how many prompt tokens may join this many generated ones in a batch."""
+        room = max(1, self._room - generating)
+        if self._token_s > 0:
+            allowed = int((_SHARED_S if generating else _ALONE_S) / self._token_s)
+            room = min(room, max(_LEAST_CHUNK, allowed))
+        return room
+
+
+def compose(context: Context, runs: Sequence[Run], pace: Pace) -> Batch:
+    """Fill the batch arrays from the runs, which are in ascending order of their slots.
+
+    Every generating run is in every batch; what room is left is divided among the prompts evenly,
+    and what the short ones leave over goes to the first.
+    """
+    prompts = [run for run in runs if not run.is_generating]
+    if not prompts:
+        return _generated_only(context, runs)
+    shares = _shares(prompts, pace.prompt_tokens(len(runs) - len(prompts)))
+    at = 0
+    chunks: list[tuple[Run, int]] = []
+    outputs: list[Run] = []
+    for run in runs:
+        share = 0 if run.is_generating else shares[run]
+        if share == 0 and not run.is_generating:
+            continue
+        start = run.sequence.length
+        end = at + max(1, share)
+        context.tokens[at:end] = run.pending if share == 0 else run.prompt[start : start + share]
+        context.positions[at:end] = range(start, start + end - at)
+        context.sequences[at:end] = run.sequence.slot
+        context.outputs[at:end] = 0
+        if share == 0 or start + share == len(run.prompt):
+            context.outputs[end - 1] = 1
+            outputs.append(run)
+        chunks.append((run, share))
+        at = end
+    return Batch(
+        count=at,
+        prompt_tokens=sum(share for _, share in chunks),
+        chunks=tuple(chunks),
+        outputs=tuple(outputs),
+    )
+
+
+def _generated_only(context: Context, runs: Sequence[Run]) -> Batch:
+    count = len(runs)
+    context.tokens[:count] = [run.pending for run in runs]
+    context.positions[:count] = [run.sequence.length for run in runs]
+    context.sequences[:count] = [run.sequence.slot for run in runs]
+    context.outputs[:count] = 1
+    return Batch(
+        count=count,
+        prompt_tokens=0,
+        chunks=tuple((run, 0) for run in runs),
+        outputs=tuple(runs),
+    )
+
+
+def _shares(prompts: Sequence[Run], room: int) -> dict[Run, int]:
+    """How many tokens of each prompt go into the batch; a chunk ends where a state is saved."""
+    wanted = {run: run.next_cut - run.sequence.length for run in prompts}
+    even = max(1, room // len(prompts))
+    shares: dict[Run, int] = {}
+    for run, want in wanted.items():
+        shares[run] = min(want, even, room)
+        room -= shares[run]
+    for run, want in wanted.items():
+        more = min(want - shares[run], room)
+        shares[run] += more
+        room -= more
+    return shares

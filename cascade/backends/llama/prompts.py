@@ -1,0 +1,135 @@
+"""Prompts that only grow: from a view to tokens, without tokenizing or rendering anything twice.
+
+A trajectory's prompt is the text of the last one, what the model then wrote, and what the template
+adds for the new messages. As long as the template renders the model's own turn as the model wrote
+it, that is simply the longer rendering; where it would render it differently (other spaces in the
+JSON of a call), the model's own text is kept, so that its memory of it stays valid. A template that
+rewrites old turns (most drop old reasoning) gets its way: then the prompt is tokenized afresh, and
+the engine goes on from the longest common prefix.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cascade.backends.llama.chat import ChatFormat
+from cascade.backends.llama.conversion import ChatMessage, chat_messages, chat_tools
+from cascade.exchange import ToolSpec, View
+from cascade.messages import Message
+
+__all__ = ["Begin", "Conversation", "Prompt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """The token that a model wants at the very beginning, if it wants one."""
+
+    token: int | None = None
+    text: str = ""
+
+    def tokens(self, rendered: str) -> list[int]:
+        """The token, unless the template has written it already."""
+        if self.token is None or (self.text and rendered.startswith(self.text)):
+            return []
+        return [self.token]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the engine is given."""
+
+    tokens: Sequence[int]
+    opening: str
+    """The end of it as text: what the template writes for the model to go on from."""
+
+
+_SENTINEL = "zqanswerqz"
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One trajectory's prompts on one model."""
+
+    chat: ChatFormat
+    tokenize: Callable[[str], list[int]]
+    begin: Begin = Begin()
+    tools: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The tools of the last view, as templates know them."""
+    _tool_specs: tuple[ToolSpec, ...] = ()
+    _sources: list[Message] = field(default_factory=list[Message])
+    _messages: list[list[ChatMessage]] = field(default_factory=list[list[ChatMessage]])
+    """What each source message is to the template."""
+    _rendered: str = ""
+    """The last prompt, as the template renders it."""
+    _opening: str | None = None
+    _ending: str | None = None
+    """What the template writes after an answer."""
+    _prompted: int = 0
+    """How many of the template's messages the last prompt held."""
+    _generated: str = ""
+    _tokens: list[int] = field(default_factory=list[int])
+    """The last prompt and what was generated, as they were evaluated."""
+
+    def prompt(self, view: View) -> Prompt:
+        """The prompt for the next message."""
+        messages = self._converted(view)
+        if view.tools is not self._tool_specs:
+            self._tool_specs, self.tools = view.tools, chat_tools(view.tools)
+        rendered = self.chat.render(messages, self.tools)
+        added = self._added(messages, rendered) if self._rendered else None
+        if added is None:
+            self._tokens = [*self.begin.tokens(rendered), *self.tokenize(rendered)]
+        else:
+            self._tokens = [*self._tokens, *self.tokenize(added)]
+        if self._opening is None or not rendered.endswith(self._opening):
+            self._opening = self.chat.generation_prompt(messages, self.tools)
+        self._rendered, self._prompted, self._generated = rendered, len(messages), ""
+        return Prompt(tokens=self._tokens, opening=self._opening)
+
+    def generated(self, text: str, tokens: Sequence[int]) -> None:
+        """Notes what the model wrote after the last prompt, without the token that ended it."""
+        self._generated = text
+        self._tokens = [*self._tokens, *tokens]
+
+    def forget(self) -> None:
+        """The next prompt is tokenized afresh: what was generated is not what its text says."""
+        self._rendered = ""
+
+    def _converted(self, view: View) -> list[ChatMessage]:
+        kept = 0
+        for mine, theirs in zip(self._sources, view.messages, strict=False):
+            if mine is not theirs:
+                break
+            kept += 1
+        del self._sources[kept:], self._messages[kept:]
+        for message in view.messages[kept:]:
+            self._sources.append(message)
+            self._messages.append(chat_messages(message))
+        system: list[ChatMessage] = []
+        if view.system is not None:
+            system.append({"role": "system", "content": view.system})
+        return system + [one for group in self._messages for one in group]
+
+    def _added(self, messages: list[ChatMessage], rendered: str) -> str | None:
+        """What follows the last prompt and its answer; `None` where the template rewrote them."""
+        said = self._rendered + self._generated
+        if rendered.startswith(said):
+            return rendered[len(said) :]
+        answered = self._prompted + 1
+        if not self._generated or len(messages) < answered:
+            return None
+        turn = self.chat.render(messages[:answered], self.tools, add_generation_prompt=False)
+        ending = self._turn_ending()
+        if turn.startswith(self._rendered) and turn.endswith(ending) and rendered.startswith(turn):
+            return ending + rendered[len(turn) :]
+        return None
+
+    def _turn_ending(self) -> str:
+        if self._ending is None:
+            exchange: list[ChatMessage] = [
+                {"role": "user", "content": "zq"},
+                {"role": "assistant", "content": _SENTINEL},
+            ]
+            text = self.chat.render(exchange, [], add_generation_prompt=False)
+            self._ending = text.rpartition(_SENTINEL)[2]
+        return self._ending

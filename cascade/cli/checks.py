@@ -1,0 +1,175 @@
+"""The checks of `cascade doctor`."""
+
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import anyio
+
+from cascade.cli.options import RuntimeOptions
+from cascade.errors import CascadeError
+from cascade.frozen import Frozen
+from cascade.policy import Budget, Policy
+from cascade.runtime.result import Result
+
+__all__ = ["Check", "Examination", "examine"]
+
+Status = Literal["ok", "missing", "broken"]
+
+REBUILD = "pip install --force-reinstall --no-cache-dir llama-cpp-python"
+
+
+class Check(Frozen):
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    """`missing` is something optional; `broken` keeps the package from working."""
+    detail: str
+    """What was found."""
+    mend: str | None = None
+    """The command or step that mends it; `None` where nothing needs mending."""
+
+
+class Examination(Frozen):
+    """Everything that was looked at."""
+
+    ok: bool
+    """Whether nothing needed is broken."""
+    checks: tuple[Check, ...]
+
+
+def examine(
+    options: RuntimeOptions,
+    *,
+    find_program: Callable[[str], str | None] = shutil.which,
+    find_module: Callable[[str], Any] = find_spec,
+    environment: Mapping[str, str] | None = None,
+) -> Examination:
+    """Looks at the installation and lets the model of *options* answer once.
+
+    Args:
+        options: Names the model.
+        find_program: Finds a program by name.
+        find_module: Finds a module by name, without importing it.
+        environment: Environment variables; the process's own by default.
+    """
+    variables = os.environ if environment is None else environment
+    checks = (
+        Check(name="cascade", status="ok", detail=version("cascade-runtime")),
+        _python(),
+        _machine(),
+        _llama_cpp(),
+        _program("C++ compiler", ("c++", "g++", "clang++", "cl"), "build-essential", find_program),
+        _program("CMake", ("cmake",), "cmake", find_program),
+        _otlp(find_module),
+        _hub(variables),
+        _model(options),
+    )
+    return Examination(ok=all(check.status != "broken" for check in checks), checks=checks)
+
+
+def _python() -> Check:
+    detail = f"{platform.python_version()} ({sys.executable})"
+    return Check(name="Python", status="ok", detail=detail)
+
+
+def _machine() -> Check:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = _memory_gib()
+    size = "memory unknown" if memory is None else f"{memory:.1f} GiB of memory"
+    detail = f"{platform.system()} {platform.machine()}, {usable} CPUs, {size}"
+    return Check(name="machine", status="ok", detail=detail)
+
+
+def _memory_gib() -> float | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _llama_cpp() -> Check:
+    try:
+        llama: Any = import_module("llama_cpp")
+        information = llama.llama_print_system_info().decode()
+        detail = f"{version('llama-cpp-python')}; {' '.join(information.split())}"
+    except (ImportError, OSError, RuntimeError, PackageNotFoundError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        return Check(name="llama-cpp-python", status="broken", detail=detail, mend=REBUILD)
+    return Check(name="llama-cpp-python", status="ok", detail=detail)
+
+
+def _program(
+    name: str, candidates: tuple[str, ...], package: str, find: Callable[[str], str | None]
+) -> Check:
+    found = next((path for one in candidates if (path := find(one)) is not None), None)
+    if found is not None:
+        return Check(name=name, status="ok", detail=found)
+    detail = "not found; needed only to build llama-cpp-python"
+    mend = f"apt-get install {package}   (or your system's equivalent)"
+    return Check(name=name, status="missing", detail=detail, mend=mend)
+
+
+def _otlp(find: Callable[[str], Any]) -> Check:
+    try:
+        installed = find("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        installed = False
+    if installed:
+        return Check(name="OTLP exporter", status="ok", detail="installed")
+    return Check(
+        name="OTLP exporter",
+        status="missing",
+        detail="not installed; needed only for --otel otlp",
+        mend="pip install 'cascade-runtime[otlp]'",
+    )
+
+
+def _hub(variables: Mapping[str, str]) -> Check:
+    if variables.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        return Check(
+            name="Hugging Face hub",
+            status="missing",
+            detail="HF_HUB_OFFLINE is set: hf: models come from the local cache only",
+            mend="unset HF_HUB_OFFLINE",
+        )
+    detail = f"huggingface-hub {version('huggingface-hub')}; not asked whether it can be reached"
+    return Check(name="Hugging Face hub", status="ok", detail=detail)
+
+
+def _model(options: RuntimeOptions) -> Check:
+    name = f"model {options.model}"
+    began_s = time.monotonic()
+    try:
+        opened_s, result = anyio.run(_answer, options)
+    except (CascadeError, ImportError) as error:
+        return Check(name=name, status="broken", detail=str(error), mend=_mend(options))
+    if result.outcome == "failed":
+        return Check(name=name, status="broken", detail=result.reason, mend=_mend(options))
+    tokens = result.usage.output_tokens
+    took_s = result.elapsed_s
+    speed = f"{tokens / took_s:.0f} tokens/s" if took_s else "no time at all"
+    loaded = f"loaded in {opened_s - began_s:.2f} s"
+    return Check(name=name, status="ok", detail=f"{loaded}; answered {tokens} tokens at {speed}")
+
+
+def _mend(options: RuntimeOptions) -> str:
+    if options.model.startswith("bundled:"):
+        return "pip install --force-reinstall cascade-runtime"
+    return "give another --model; `cascade --help` lists the kinds of references"
+
+
+async def _answer(options: RuntimeOptions) -> tuple[float, Result]:
+    with options.runtime() as runtime:
+        async with runtime:
+            opened_s = time.monotonic()
+            policy = Policy(budget=Budget(steps=1, tokens=4096), max_redrafts=0)
+            return opened_s, await runtime.run("Say hello.", policy=policy, seed=0)

@@ -1,0 +1,94 @@
+"""`cascade resume`: go on with a stopped trajectory."""
+
+from pathlib import Path
+
+import click
+
+from cascade.cli.following import follow
+from cascade.cli.live import TrajectoryView
+from cascade.cli.loading import load_suite, load_tools
+from cascade.cli.options import RuntimeOptions, json_option, otel_options
+from cascade.errors import ConfigError, TraceError
+from cascade.evaluation.attempt import TaskLabel
+from cascade.evaluation.judge import judge
+from cascade.evaluation.restore import restore
+from cascade.runtime.cascade import Cascade
+from cascade.runtime.clock import SystemClock
+from cascade.runtime.result import Result
+from cascade.suites import Episode
+from cascade.traces.record import Trace, read_trace
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  cascade resume runs/20260101T120000-1a2b3c4d.jsonl --tools tools.py
+  cascade resume runs/desk-20260101T120000Z/00007-orders-7.jsonl
+
+A tool call that was cut short is run again if the tool is a `read`; of any other the
+model is told that it was interrupted. Models and budgets are those of the record.
+
+A task of a suite brings its own tools. Its world is restored by making the recorded
+calls again, and its end is judged. A suite or script that the record names is imported:
+resume only records that you trust.
+"""
+
+
+@click.command(name="resume", epilog=EPILOG)
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option(
+    "--tools", "-t", metavar="FILE_OR_MODULE", multiple=True, help="The same tools as before."
+)
+@otel_options
+@json_option
+def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_json: bool) -> int:
+    """Go on with the recorded trajectory in the file TRACE."""
+    recorded = read_trace(trace)
+    state = recorded.state()
+    if state.finished is not None:
+        raise TraceError(f"is over ({state.outcome}), so there is nothing to resume", path=trace)
+    label = None if tools else _label(recorded)
+    episode = None if label is None else _episode(label)
+    given = load_tools(tools) if episode is None else tuple(episode.tools)
+
+    async def run(runtime: Cascade, view: TrajectoryView) -> Result:
+        view.print(state.head())
+        if episode is not None:
+            await restore(episode, recorded)
+        result = await runtime.resume(
+            recorded, tools=given, on_event=view.on_event, on_delta=view.on_delta
+        )
+        if episode is not None and label is not None:
+            scored = judge(
+                episode, result, task=label.task, source=label.suite, clock=SystemClock()
+            )
+            view.on_event(scored)
+        return result
+
+    async def work(view: TrajectoryView) -> Result:
+        with options.runtime(lanes=state.head().lanes) as runtime:
+            async with runtime:
+                return await run(runtime, view)
+
+    again = [part for reference in tools for part in ("--tools", reference)]
+    return follow(work, as_json=as_json, trace_of=lambda _: trace, again=again, state=state)
+
+
+def _label(recorded: Trace) -> TaskLabel | None:
+    """Which task of a suite this is; `None` where it is none or its suite cannot be found."""
+    try:
+        label = TaskLabel.of(recorded.state(), recorded.path)
+    except TraceError:
+        return None
+    return None if label.reference is None else label
+
+
+def _episode(label: TaskLabel) -> Episode:
+    suite = load_suite(str(label.reference))
+    for task in suite.tasks(label.drawn_tasks, label.drawn_seed):
+        if task.id == label.task:
+            return task.open()
+    raise ConfigError(
+        f"suite {label.reference} has no task {label.task!r} any more, so its world cannot be "
+        "restored"
+    )

@@ -1,0 +1,121 @@
+"""One trajectory's totals, for people and for machines."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import PlainSerializer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from cascade.cli.narration import dollars
+from cascade.decision import HopRole
+from cascade.events import Outcome, Scored
+from cascade.exchange import Usage
+from cascade.frozen import Frozen
+from cascade.ledger import Cause
+from cascade.state import State
+
+__all__ = ["AccountSummary", "TrajectorySummary", "accounts_table", "totals"]
+
+Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+
+
+class AccountSummary(Frozen):
+    """What one lane used in one role, by what became of the calls."""
+
+    lane: str
+    role: HopRole
+    cause: Cause
+    calls: int
+    usage: Usage
+    cost_usd: Dollars | None
+
+
+class TrajectorySummary(Frozen):
+    """What `--json` prints for a trajectory."""
+
+    trajectory_id: str
+    task: str
+    outcome: Outcome | None
+    """`None` while the trajectory is not over."""
+    reason: str
+    answer: str | None
+    steps: int
+    tool_calls: int
+    usage: Usage
+    cost_usd: Dollars | None
+    """US dollars; `None` where the price of a model call is not known."""
+    elapsed_s: float
+    """Seconds in which it was being run."""
+    accounts: tuple[AccountSummary, ...]
+    scores: tuple[Scored, ...]
+    trace: str | None
+    """The recorded trajectory, where there is one."""
+
+    @classmethod
+    def of(cls, state: State, trace: Path | None) -> Self:
+        """The totals of a trajectory, whether it is over or not."""
+        started = state.head()
+        finished = state.finished
+        total = state.ledger.total
+        return cls(
+            trajectory_id=started.trajectory_id,
+            task=started.task.text,
+            outcome=state.outcome,
+            reason="" if finished is None else finished.reason,
+            answer=None if finished is None else finished.answer,
+            steps=state.steps_done,
+            tool_calls=state.tool_calls,
+            usage=total.usage,
+            cost_usd=total.cost_usd,
+            elapsed_s=round(state.elapsed_s, 6),
+            accounts=tuple(
+                AccountSummary(
+                    lane=account.lane,
+                    role=account.role,
+                    cause=account.cause,
+                    calls=spend.hops,
+                    usage=spend.usage,
+                    cost_usd=spend.cost_usd,
+                )
+                for account, spend in state.ledger.accounts.items()
+            ),
+            scores=state.scores,
+            trace=None if trace is None else str(trace),
+        )
+
+
+def totals(state: State) -> Text:
+    """Totals in one line."""
+    usage = state.ledger.total.usage
+    parts = (
+        f"{state.steps_done} steps",
+        f"{state.tool_calls} tool calls",
+        f"{usage.prompt_tokens} prompt tokens ({usage.cache_read_tokens} cached)",
+        f"{usage.output_tokens} output tokens",
+        dollars(state.ledger.total.cost_usd),
+        f"{state.elapsed_s:.2f} s",
+    )
+    return Text(" · ".join(parts), "dim")
+
+
+def accounts_table(state: State) -> Table:
+    """The ledger: tokens and cost by lane, role and what became of the calls."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("lane", "role", "calls that were"):
+        table.add_column(heading)
+    for heading in ("calls", "input", "cache read", "cache write", "output", "cost"):
+        table.add_column(heading, justify="right")
+    for account, spend in state.ledger.accounts.items():
+        usage = spend.usage
+        figures = (
+            spend.hops,
+            usage.input_tokens,
+            usage.cache_read_tokens,
+            usage.cache_write_tokens,
+            usage.output_tokens,
+        )
+        table.add_row(*account, *map(str, figures), dollars(spend.cost_usd))
+    return table

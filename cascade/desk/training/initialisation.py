@@ -1,0 +1,100 @@
+# pyright: basic, reportMissingImports=false
+# Reason: torch is needed for training only; the checks run without.
+"""A structured start: copying works before the first training step.
+
+A decoder copies what followed an earlier occurrence of its last few tokens by two layers of
+attention (the "induction heads" of Olsson et al., 2022, https://arxiv.org/abs/2209.11895). Found by
+gradient descent they take most of a small budget, so they are laid down here and left trainable:
+
+- An embedding holds a random code of the token and one constant.
+- Block 0: head h attends to the token h + 1 places back, by rotary phase alone, and writes its code
+  into a part of the residual stream of its own.
+- Block 1: two heads match the codes of the current and the two tokens before against those before
+  every earlier place, and copy the code found there; the third takes half of the current code away.
+"""
+
+import torch
+from torch import Tensor
+
+from cascade.desk.training.network import Block, Decoder, frequencies
+
+__all__ = ["initialise"]
+
+_CODE = 46  # four codes and a constant fit into a width of 192
+_CONSTANT = 2.0
+_FAST = 12  # rotary pairs that tell neighbouring places apart
+_SLOW = 13  # first pair that hardly turns over the length of a conversation
+_SHARPNESS = 8.0
+_MATCH = 8.0  # nats by which one matching token raises a score
+_WEIGHTS = (1.0, 0.9, 0.75)  # of the current token and of those one and two places before
+
+
+@torch.no_grad()
+def initialise(decoder: Decoder, seed: int) -> None:
+    """Fill all weights in."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = decoder.shape
+    embedding = torch.randn(decoder.embedding.weight.shape, generator=generator)
+    embedding[:, _CODE:] *= 0.1
+    embedding[:, 4 * _CODE] = _CONSTANT
+    decoder.embedding.weight.copy_(embedding)
+    for block in decoder.blocks:
+        _small_noise(block, generator)
+    scale = (embedding.square().mean(-1).sqrt().mean()).item()
+    _look_back(decoder.blocks[0], frequencies(shape), scale)
+    _match_and_copy(decoder.blocks[1], frequencies(shape), generator)
+
+
+def _small_noise(block: Block, generator: torch.Generator) -> None:
+    width = block.shape.width
+    for linear in (block.query, block.key, block.value, block.gate, block.up):
+        linear.weight.copy_(
+            torch.randn(linear.weight.shape, generator=generator) * 0.5 * width**-0.5
+        )
+    for linear in (block.output, block.down):
+        linear.weight.copy_(torch.randn(linear.weight.shape, generator=generator) * 0.005)
+
+
+def _look_back(block: Block, speeds: Tensor, scale: float) -> None:
+    constant = _CONSTANT / scale
+    for linear in (block.query, block.key, block.value, block.output):
+        linear.weight.mul_(0.1)
+    for head in range(block.shape.heads):
+        _attend_at(block, head, head + 1, speeds, column=4 * _CODE, strength=_SHARPNESS / constant)
+        _pass_code(block, head, target=head + 1, gain=scale)
+
+
+def _match_and_copy(block: Block, speeds: Tensor, generator: torch.Generator) -> None:
+    for linear in (block.query, block.key, block.value, block.output):
+        linear.weight.mul_(0.1)
+    width = block.shape.head_width
+    low = 2 * _SLOW
+    energy = (_MATCH * width**0.5 / (width - low) / _CODE) ** 0.5
+    for head in range(2):
+        rows = slice(head * width + low, (head + 1) * width)
+        for place, weight in enumerate(_WEIGHTS):
+            code = torch.randn(width - low, _CODE, generator=generator) * energy * weight
+            block.query.weight[rows, place * _CODE : (place + 1) * _CODE] += code
+            block.key.weight[rows, (place + 1) * _CODE : (place + 2) * _CODE] += code
+        _pass_code(block, head, target=0, gain=1.0)
+    _attend_at(block, 2, 0, speeds, column=4 * _CODE, strength=_SHARPNESS / _CONSTANT)
+    _pass_code(block, 2, target=0, gain=-0.5)
+
+
+def _attend_at(
+    block: Block, head: int, offset: int, speeds: Tensor, *, column: int, strength: float
+) -> None:
+    start = head * block.shape.head_width
+    for pair in range(_FAST):
+        angle = -offset * speeds[pair]
+        block.query.weight[start + 2 * pair, column] = strength * angle.cos()
+        block.query.weight[start + 2 * pair + 1, column] = strength * angle.sin()
+        block.key.weight[start + 2 * pair, column] = strength
+        block.key.weight[start + 2 * pair + 1, column] = 0.0
+
+
+def _pass_code(block: Block, head: int, *, target: int, gain: float) -> None:
+    start = head * block.shape.head_width
+    for index in range(_CODE):
+        block.value.weight[start + index, index] += 1.0
+        block.output.weight[target * _CODE + index, start + index] += gain

@@ -1,0 +1,166 @@
+# pyright: basic, reportMissingImports=false
+# Reason: torch is needed for training only; the checks run without.
+"""The training run: two processes of one thread each, gradients averaged after every batch.
+
+More threads in one process wait for each other at every operation; on cores that are shared that
+costs more than the exchange of gradients.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, multiprocessing
+from torch.nn import functional
+
+from cascade.desk.training.batches import Batch, batches, examples, pack
+from cascade.desk.training.initialisation import initialise
+from cascade.desk.training.network import Decoder, Shape
+from cascade.desk.training.optimiser import Optimiser
+
+__all__ = ["Plan", "load", "train"]
+
+
+_REPORT_EVERY = 250  # updates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to train.
+
+    Attributes:
+        folder: Where tokenizer and checkpoints are.
+        steps: Number of updates.
+        ranks: Number of processes.
+        tokens_per_batch: Padded tokens of a batch in each process.
+        seed: Of the weights and, times a large number, of the tasks.
+        warm_up: Updates over which the learning rate rises.
+        short_share: Share of updates that see short conversations only.
+        flat_share: Share of updates before the learning rate starts to fall, linearly to 0.
+    """
+
+    folder: Path
+    steps: int
+    ranks: int = 2
+    tokens_per_batch: int = 3072
+    seed: int = 1
+    warm_up: int = 60
+    short_share: float = 0.05
+    flat_share: float = 0.25
+
+    def rate(self, step: int) -> float:
+        """Return the share of the peak learning rate at an update, counted from 0."""
+        flat = self.flat_share * self.steps
+        falling = min(1.0, (self.steps - step) / max(1.0, self.steps - flat))
+        return min(1.0, (step + 1) / self.warm_up) * falling
+
+
+def train(plan: Plan) -> None:
+    """Run the training in `plan.ranks` new processes and wait for them.
+
+    Writes `network.pt` into the folder, every so often and at the end.
+    """
+    if plan.ranks == 1:
+        _run(0, plan)
+        return
+    store = plan.folder / "rendezvous"
+    store.unlink(missing_ok=True)
+    multiprocessing.start_processes(
+        _join, args=(plan, str(store)), nprocs=plan.ranks, start_method="spawn"
+    )
+
+
+def load(path: Path) -> Decoder:
+    """Return the network of a checkpoint."""
+    kept = torch.load(path, weights_only=True)
+    decoder = Decoder(Shape(**kept["shape"]))
+    decoder.load_state_dict(kept["weights"])
+    return decoder
+
+
+def _join(rank: int, plan: Plan, store: str) -> None:
+    torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=plan.ranks
+    )
+    _run(rank, plan)
+    distributed.destroy_process_group()
+
+
+def _run(rank: int, plan: Plan) -> None:
+    from tokenizers import Tokenizer  # noqa: PLC0415 - for training only
+
+    torch.set_num_threads(1)
+    tokenizer: Any = Tokenizer.from_file(str(plan.folder / "tokenizer.json"))
+    decoder = Decoder(Shape(vocabulary=tokenizer.get_vocab_size()))
+    initialise(decoder, plan.seed)
+    optimiser = Optimiser(decoder)
+    held_out = list(islice(_held_out(tokenizer), 3))
+    stream = batches(
+        tokenizer,
+        rank=rank,
+        ranks=plan.ranks,
+        tokens_per_batch=plan.tokens_per_batch,
+        seed=plan.seed * 100_000_000,
+        short_steps=round(plan.short_share * plan.steps),
+    )
+    seen = 0
+    for step, batch in enumerate(islice(stream, plan.steps)):
+        loss = _loss(decoder, batch)
+        decoder.zero_grad(set_to_none=True)
+        loss.backward()
+        _average_gradients(decoder, plan.ranks)
+        optimiser.step(plan.rate(step))
+        seen += batch.tokens.numel() * plan.ranks
+        if rank == 0 and ((step + 1) % _REPORT_EVERY == 0 or step + 1 == plan.steps):
+            _report(decoder, plan, step=step + 1, seen=seen, loss=loss.item(), held_out=held_out)
+
+
+def _loss(decoder: Decoder, batch: Batch) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = decoder.hidden(batch.tokens).flatten(0, 1)[batch.places]
+        logits = decoder.logits(hidden)
+    losses = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+    return (losses * batch.weights).sum() / batch.weights.sum()
+
+
+def _average_gradients(decoder: Decoder, ranks: int) -> None:
+    if ranks == 1:
+        return
+    gradients = [parameter.grad for parameter in decoder.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= ranks
+    at = 0
+    for gradient in gradients:
+        gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+        at += gradient.numel()
+
+
+def _held_out(tokenizer: Any) -> Iterator[Batch]:
+    stream = examples(tokenizer, "evaluation", iter(range(1000)))
+    while True:
+        yield pack(list(islice(stream, 8)))
+
+
+@torch.no_grad()
+def _report(
+    decoder: Decoder, plan: Plan, *, step: int, seen: int, loss: float, held_out: list[Batch]
+) -> None:
+    unseen = sum(_loss(decoder, batch).item() for batch in held_out) / len(held_out)
+    torch.save(
+        {"shape": decoder.shape.as_dict(), "weights": decoder.state_dict()},
+        plan.folder / "network.pt",
+    )
+    cpu_min = time.process_time() / 60
+    print(
+        f"step {step}/{plan.steps}  {seen / 1e6:.1f}M tokens  loss {loss:.4f}  "
+        f"unseen names and wordings {unseen:.4f}  {cpu_min:.1f} CPU-min per process",
+        flush=True,
+    )

@@ -1,0 +1,26 @@
+"""Evaluation: a suite's tasks run through a runtime, judged and summed up.
+
+`evaluate` does it, `report` says what comes out, `folder` keeps it on disk so that an evaluation
+can be stopped and gone on with, `restore` brings a task's world back for a single resume.
+"""
+
+from cascade.evaluation.attempt import Attempt, TaskLabel
+from cascade.evaluation.evaluate import Evaluation, evaluate
+from cascade.evaluation.folder import Plan, open_folder, write_summary
+from cascade.evaluation.judge import judge
+from cascade.evaluation.report import Arm, EvaluationReport
+from cascade.evaluation.restore import restore
+
+__all__ = [
+    "Arm",
+    "Attempt",
+    "Evaluation",
+    "EvaluationReport",
+    "Plan",
+    "TaskLabel",
+    "evaluate",
+    "judge",
+    "open_folder",
+    "restore",
+    "write_summary",
+]

@@ -1,0 +1,46 @@
+"""A task's world as it was when its trajectory stopped."""
+
+from cascade.errors import TraceError
+from cascade.events import Drafted, ToolFinished
+from cascade.messages import ToolCall
+from cascade.runtime.toolbox import run_tool
+from cascade.suites import Episode
+from cascade.tools import as_tools
+from cascade.traces.record import Trace
+
+__all__ = ["restore"]
+
+
+async def restore(episode: Episode, trace: Trace) -> int:
+    """Makes the recorded tool calls again, in their order, on a fresh world.
+
+    An in-memory world dies with its process; where tools always do the same, the record is enough
+    to bring it back. Each result is compared with the recorded one. Calls that timed out, were
+    interrupted or never reached a tool are left out.
+
+    Returns:
+        How many calls were made.
+
+    Raises:
+        TraceError: The trace has no content, or a call gave another result than it did before.
+    """
+    if trace.started.content == "omitted":
+        raise TraceError(
+            "was recorded without message content and so cannot be resumed", path=trace.path
+        )
+    tools = {tool.name: tool for tool in as_tools(episode.tools)}
+    calls: dict[str, ToolCall] = {}
+    made = 0
+    for event in trace.events:
+        if isinstance(event, Drafted) and event.accepted:
+            calls |= {call.id: call for call in event.draft.message.calls}
+        elif isinstance(event, ToolFinished) and event.outcome in {"ok", "error"}:
+            run = await run_tool(tools, calls[event.result.call_id], remaining_s=None)
+            if run.result != event.result:
+                raise TraceError(
+                    f"the world cannot be restored: {event.result.name} gave "
+                    f"{event.result.text!r} in step {event.step} and gives {run.result.text!r}",
+                    path=trace.path,
+                )
+            made += 1
+    return made

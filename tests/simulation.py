@@ -1,0 +1,137 @@
+"""The core driven by hand: no loop, no backend, no tools, only `decide`, facts and `fold`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from cascade import facts
+from cascade.backends.scripted import calling
+from cascade.controller import Action, CallLane, Record, RunTools, Stop, decide
+from cascade.errors import BackendError, BackendRefused
+from cascade.events import Event, Started
+from cascade.exchange import Draft, Timing, ToolSpec, Usage
+from cascade.lanes import Lane, Prices
+from cascade.messages import AssistantMessage, Text, ToolCall, ToolResult, UserMessage
+from cascade.policy import Policy
+from cascade.state import EMPTY, State, fold
+
+__all__ = ["LANE", "Simulation", "draft", "started"]
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+LANE = Lane(
+    name="local",
+    backend="scripted",
+    model="script",
+    locality="local",
+    prices=Prices(
+        input_usd=Decimal(1),
+        output_usd=Decimal(10),
+        cache_read_usd=Decimal("0.1"),
+        cache_write_usd=Decimal("1.25"),
+    ),
+)
+
+TOOLS = tuple(
+    ToolSpec(name=name, description="", parameters={"type": "object"}, side_effect=side_effect)
+    for name, side_effect in (("look", "read"), ("write", "write"))
+)
+
+
+def started(policy: Policy | None = None, lanes: tuple[Lane, ...] = (LANE,)) -> Started:
+    """The head of a trajectory."""
+    policy = policy or Policy()
+    return Started(
+        seq=1,
+        at=AT,
+        trajectory_id="t",
+        task=UserMessage.of("the task"),
+        system=None,
+        tools=TOOLS,
+        policy=policy,
+        policy_digest=policy.digest,
+        lanes=lanes,
+        seed=7,
+    )
+
+
+def draft(
+    *tools: str, text: str = "", usage: Usage | None = None, problem: str | None = None
+) -> Draft:
+    """A draft that says *text* and calls these tools without arguments."""
+    message = calling(*((name, {}) for name in tools)) if tools else AssistantMessage(parts=())
+    said = (Text(text=text),) if text else ()
+    return Draft(
+        message=AssistantMessage(parts=(*said, *message.parts)),
+        finish_reason="tool_calls" if tools else "stop",
+        usage=usage or Usage(input_tokens=10, output_tokens=2),
+        timing=Timing(),
+        served_model="script",
+        problem=problem,
+    )
+
+
+@dataclass
+class Simulation:
+    """Plays replies in order; every action takes one second."""
+
+    replies: Sequence[Draft | BackendError]
+    policy: Policy = field(default_factory=Policy)
+    lanes: tuple[Lane, ...] = (LANE,)
+    events: list[Event] = field(default_factory=list[Event])
+    actions: list[Action] = field(default_factory=list[Action])
+    state: State = EMPTY
+
+    def append(self, event: Event) -> None:
+        """Makes an event part of the log."""
+        self.state = fold(self.state, event)
+        self.events.append(event)
+
+    def now(self) -> datetime:
+        """A second later than the last event."""
+        return (self.state.at or AT) + SECOND
+
+    def run(self) -> State:
+        """Goes on to the end."""
+        self.append(started(self.policy, self.lanes))
+        replies = iter(self.replies)
+        while True:
+            action = decide(self.state, self.now())
+            self.actions.append(action)
+            match action:
+                case Record():
+                    self.append(action.event)
+                case CallLane():
+                    self._report(next(replies))
+                case RunTools():
+                    for call in action.calls:
+                        self._run(call)
+                case Stop():
+                    return self.state
+
+    def _report(self, reply: Draft | BackendError) -> None:
+        if isinstance(reply, BackendError):
+            retryable = not isinstance(reply, BackendRefused)
+            usage = Usage(input_tokens=3)
+            self.append(
+                facts.failed(self.state, reply, self.now(), usage=usage, retryable=retryable)
+            )
+            return
+        parts = tuple(
+            part.model_copy(update={"id": f"call_{self.state.hop}_{index}"})
+            if isinstance(part, ToolCall)
+            else part
+            for index, part in enumerate(reply.message.parts)
+        )
+        message = AssistantMessage(parts=parts)
+        made = reply.model_copy(update={"message": message})
+        self.append(facts.drafted(self.state, made, self.now()))
+
+    def _run(self, call: ToolCall) -> None:
+        self.append(facts.tool_started(self.state, call, self.now()))
+        result = ToolResult(call_id=call.id, name=call.name, parts=(Text(text="done"),))
+        self.append(
+            facts.tool_finished(self.state, result, self.now(), outcome="ok", duration_s=1.0)
+        )
