@@ -13,6 +13,7 @@ from cascade.backends.llama.models import resolve
 
 __all__ = [
     "ANSWER_TOKENS",
+    "SYSTEM_TOKENS",
     "Cost",
     "Stopwatch",
     "Trajectory",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 ANSWER_TOKENS = 25
+SYSTEM_TOKENS = 61
 _SYSTEM = (
     "<|im_start|>system\nYou work in an office. Use the tools to do what is asked.\n"
     "find_customer(name)\nlist_orders(customer_id)\nget_order(order_id)\nread_file(path)\n"
@@ -74,24 +76,32 @@ def model_argument(reference: str) -> Path:
     return resolve(reference)
 
 
-def tasks(model: Model, count: int, *, steps: int = 8, seed: int = 1) -> list[Trajectory]:
-    """Make trajectories of the shape of desk tasks: a shared head, results of some 33 tokens."""
+def tasks(
+    model: Model,
+    count: int,
+    *,
+    steps: int = 8,
+    task_tokens: int = 40,
+    result_tokens: int = 33,
+    seed: int = 1,
+) -> list[Trajectory]:
+    """Make trajectories of the shape of desk tasks: a shared head, then short tool results.
+
+    Lengths are given in tokens, so that they do not depend on the model's tokenizer.
+    """
     dice = random.Random(seed)
+    head = model.tokenize(_SYSTEM)[-SYSTEM_TOKENS:]
+    turn = model.tokenize("<|im_end|>\n<|im_start|>assistant\n")
 
-    def words(number: int) -> str:
-        return " ".join(dice.choices(_WORDS, k=number))
-
-    def result() -> list[int]:
-        text = f"<|im_end|>\n<|im_start|>user\n{dice.randrange(9999)} {words(8)}"
-        return model.tokenize(text + "<|im_end|>\n<|im_start|>assistant\n")
+    def words(tokens: int) -> list[int]:
+        text = " ".join(dice.choices(_WORDS, k=tokens))
+        return [*model.tokenize(text)[: tokens - len(turn)], *turn]
 
     return [
         Trajectory(
-            key=f"task-{index}",
-            start=model.tokenize(
-                f"{_SYSTEM}<|im_start|>user\n{words(12)}<|im_end|>\n<|im_start|>assistant\n"
-            ),
-            results=[result() for _ in range(steps - 1)],
+            key=f"task-{seed}-{index}",
+            start=[*head, *words(task_tokens)],
+            results=[words(result_tokens) for _ in range(steps - 1)],
         )
         for index in range(count)
     ]

@@ -25,7 +25,9 @@ class Appended(Sequence[T]):
     def append(self, item: T) -> "Appended[T]":
         """Returns a version that ends in `item`; this one stays as it is."""
         successor = cast("Appended[T]", object.__new__(Appended))
-        items = self._items if len(self._items) == self._length else self._items[: self._length]
+        # An empty version may be a constant that all share; it is not to hold anybody's items.
+        newest = 0 < self._length == len(self._items)
+        items = self._items if newest else self._items[: self._length]
         items.append(item)
         successor._items = items  # noqa: SLF001 - of its own class
         successor._length = self._length + 1  # noqa: SLF001 - idem

@@ -57,9 +57,7 @@ moments = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.
 
 json_values: SearchStrategy[JsonValue] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**200), 2**200) | finite | words,
-    lambda children: (
-        st.lists(children, max_size=3) | st.dictionaries(words, children, max_size=3)
-    ),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(words, children, max_size=3),
     max_leaves=6,
 )
 
@@ -109,9 +107,7 @@ drafts = st.builds(
     message=messages,
     finish_reason=st.sampled_from(["stop", "tool_calls", "length", "deadline", "stopped"]),
     usage=usages,
-    timing=st.builds(
-        Timing, queue_s=seconds, first_token_s=st.none() | seconds, total_s=seconds
-    ),
+    timing=st.builds(Timing, queue_s=seconds, first_token_s=st.none() | seconds, total_s=seconds),
     served_model=names,
     tokens=st.none() | statistics,
     problem=st.none() | words,
@@ -167,9 +163,9 @@ decisions = st.builds(
     role=roles,
     effort=st.none() | words,
     reasons=st.lists(st.sampled_from(["home_lane", "retry", "redraft"]), max_size=2).map(tuple),
-    candidates=st.lists(
-        st.builds(Candidate, lane=names, score=st.none() | finite), max_size=2
-    ).map(tuple),
+    candidates=st.lists(st.builds(Candidate, lane=names, score=st.none() | finite), max_size=2).map(
+        tuple
+    ),
     locality_reason=words,
     redaction_required=st.booleans(),
     evidence_required=st.booleans(),

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from cascade import facts
-from cascade.backends.scripted import calling
 from cascade.controller import Action, CallLane, Record, RunTools, Stop, decide
 from cascade.errors import BackendError, BackendRefused
 from cascade.events import Event, Started
@@ -34,9 +33,9 @@ LANE = Lane(
     ),
 )
 
-TOOLS = tuple(
-    ToolSpec(name=name, description="", parameters={"type": "object"}, side_effect=side_effect)
-    for name, side_effect in (("look", "read"), ("write", "write"))
+TOOLS = (
+    ToolSpec(name="look", description="", parameters={"type": "object"}, side_effect="read"),
+    ToolSpec(name="write", description="", parameters={"type": "object"}, side_effect="write"),
 )
 
 
@@ -61,10 +60,12 @@ def draft(
     *tools: str, text: str = "", usage: Usage | None = None, problem: str | None = None
 ) -> Draft:
     """A draft that says *text* and calls these tools without arguments."""
-    message = calling(*((name, {}) for name in tools)) if tools else AssistantMessage(parts=())
     said = (Text(text=text),) if text else ()
+    calls = (
+        ToolCall(id=f"call_{index}", name=name, arguments={}) for index, name in enumerate(tools)
+    )
     return Draft(
-        message=AssistantMessage(parts=(*said, *message.parts)),
+        message=AssistantMessage(parts=(*said, *calls)),
         finish_reason="tool_calls" if tools else "stop",
         usage=usage or Usage(input_tokens=10, output_tokens=2),
         timing=Timing(),

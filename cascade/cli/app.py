@@ -39,10 +39,10 @@ Exit codes:
 
 \b
 Models:
-  bundled:desk        the small model that ships with the package
-  PATH.gguf           a model file
-  hf:OWNER/REPO[:FILE]  fetched from the Hugging Face hub once
-  scripted:FILE.py:NAME  no model: replies from your own list or function
+  bundled:desk            the small model that ships with the package
+  PATH.gguf               a model file
+  hf:OWNER/REPO[:FILE]    fetched from the Hugging Face hub once
+  scripted:FILE.py:NAME   no model: replies from your own list or function
 """
 
 
@@ -78,7 +78,11 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="cascade-runtime", prog_name="cascade")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_obj

@@ -35,9 +35,9 @@ def command(*, options: RuntimeOptions, as_json: bool) -> int:
         console = output_console()
         for check in examination.checks:
             line = Text.assemble(
-                (f"{check.status:<8}", STYLES[check.status]), f"{check.name:<18}", check.detail
+                (f"{check.status:<8}", STYLES[check.status]), f"{check.name:<20}  ", check.detail
             )
             console.print(line, soft_wrap=True)
             if check.mend:
-                console.print(Text(f"{'':<26}→ {check.mend}", "bold"), soft_wrap=True)
+                console.print(Text(f"{'':<30}→ {check.mend}", "bold"), soft_wrap=True)
     return DONE if examination.ok else UNSUCCESSFUL

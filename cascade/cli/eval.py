@@ -41,11 +41,19 @@ tokens_per_s. Exit codes: cascade --help
 @click.command(name="eval", epilog=EPILOG)
 @click.argument("suite")
 @click.option(
-    "--tasks", type=click.IntRange(min=1), default=100, show_default=True, help="How many."
+    "--tasks",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="What to draw them with.")
+@click.option(
+    "--seed", metavar="S", type=int, default=0, show_default=True, help="What to draw them with."
+)
 @click.option(
     "--concurrency",
+    metavar="C",
     type=click.IntRange(min=1),
     default=DEFAULT_CONCURRENCY,
     show_default=True,
@@ -53,11 +61,13 @@ tokens_per_s. Exit codes: cascade --help
 )
 @click.option(
     "--out",
+    metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the trajectories.  [default: runs/SUITE-TIME]",
 )
 @click.option(
     "--min-success",
+    metavar="RATE",
     type=click.FloatRange(0, 1),
     help="Exit with 1 if a smaller share of the tasks is solved.",
 )

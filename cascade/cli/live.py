@@ -47,7 +47,7 @@ class TrajectoryView:
         self._doing = "starting"
         self._written = ""
         self._tokens = 0
-        self._began_s = monotonic()
+        self._first_s = 0.0
         self._spinner = Spinner("dots")
         self._live = Live(self, console=console, refresh_per_second=10, transient=True)
 
@@ -74,11 +74,11 @@ class TrajectoryView:
         match event:
             case Decided():
                 self._doing = f"step {event.step}: {event.decision.lane} is writing"
-                self._written, self._tokens, self._began_s = "", 0, self._monotonic()
+                self._written, self._tokens = "", 0
             case ToolStarted():
                 self._doing = f"step {event.step}: {event.name} is running"
             case Drafted():
-                self._written = ""
+                self._written, self._tokens = "", 0
             case _:
                 pass
         self.print(event)
@@ -90,6 +90,8 @@ class TrajectoryView:
 
     def on_delta(self, delta: Delta) -> None:
         """Shows a piece of text as it is written."""
+        if not self._tokens:
+            self._first_s = self._monotonic()
         self._written += delta.text
         self._tokens += delta.tokens
 
@@ -104,7 +106,7 @@ class TrajectoryView:
         yield row
 
     def _rate(self) -> str:
-        passed_s = self._monotonic() - self._began_s
+        passed_s = self._monotonic() - self._first_s
         return f" · {self._tokens / passed_s:.0f} tokens/s" if self._tokens and passed_s else ""
 
     def _totals(self) -> str:

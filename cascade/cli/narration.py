@@ -128,10 +128,10 @@ class Narration:
 
     def _tool_finished(self, event: ToolFinished) -> list[Text]:
         mark, style = ("←", "") if event.outcome == "ok" else ("✗", "red")
-        what = "" if event.outcome in {"ok", "error"} else f"{event.outcome}: "
-        text = self._fit(f"{what}{event.result.text}")
+        text = self._fit(event.result.text)
+        name = f"{event.result.name}: "
         took = f"  {event.duration_s:.2f} s"
-        return [Text.assemble(f"  {mark} ", (text, style), (took, "dim"))]
+        return [Text.assemble(f"  {mark} ", (name, "cyan"), (text, style), (took, "dim"))]
 
     def _finished(self, event: Finished) -> list[Text]:
         completed = event.outcome == "completed"

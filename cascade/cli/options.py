@@ -104,24 +104,56 @@ MODEL = (
         help="Which model; `cascade --help` lists the kinds of references.",
     ),
     click.option(
-        "--max-output-tokens", type=click.IntRange(min=1), help="Most that one call may write."
+        "--max-output-tokens",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Most that one call may write.",
     ),
     click.option(
-        "--context-tokens", type=click.IntRange(min=1), help="Size of the context window."
+        "--context-tokens",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Size of the context window.",
     ),
     click.option(
         "--temperature",
         type=click.FloatRange(min=0),
+        metavar="X",
         help="0, the default, always takes the most probable token.",
     ),
 )
 
 BUDGET = (
-    click.option("--max-steps", type=click.IntRange(min=1), help="Model messages.  [default: 50]"),
-    click.option("--max-tool-calls", type=click.IntRange(min=0), help="[default: 200]"),
-    click.option("--max-tokens", type=click.IntRange(min=1), help="Prompt and output together."),
-    click.option("--max-usd", type=click.FloatRange(min=0), help="Known cost of model calls."),
-    click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Wall time."),
+    click.option(
+        "--max-steps",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Budget: model messages.  [default: 50]",
+    ),
+    click.option(
+        "--max-tool-calls",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Budget: tool calls.  [default: 200]",
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Budget: prompt and output tokens together.",
+    ),
+    click.option(
+        "--max-usd",
+        type=click.FloatRange(min=0),
+        metavar="X",
+        help="Budget: known cost of model calls.",
+    ),
+    click.option(
+        "--max-seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="S",
+        help="Budget: wall time.",
+    ),
     click.option(
         "--content/--no-content",
         default=True,

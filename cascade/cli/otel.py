@@ -1,7 +1,7 @@
 """OpenTelemetry for one call of the command."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
@@ -30,10 +30,16 @@ Destination = Literal["console", "otlp"]
 
 
 @contextmanager
-def providers(destination: Destination) -> Generator[tuple[TracerProvider, MeterProvider]]:
+def providers(
+    destination: Destination, *, load: Callable[[str], Any] = import_module
+) -> Generator[tuple[TracerProvider, MeterProvider]]:
     """Providers that write to standard error, or send to a collector; flushed on leaving.
 
     `otlp` follows the standard environment variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
+
+    Args:
+        destination: Where spans and metrics go.
+        load: Imports the exporter's modules.
 
     Raises:
         ConfigError: The exporter for `otlp` is not installed.
@@ -44,7 +50,7 @@ def providers(destination: Destination) -> Generator[tuple[TracerProvider, Meter
         tracers.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr)))
         metric_exporter: MetricExporter = ConsoleMetricExporter(out=sys.stderr)
     else:
-        span_exporter, metric_exporter = _otlp_exporters()
+        span_exporter, metric_exporter = _otlp_exporters(load)
         tracers.add_span_processor(BatchSpanProcessor(span_exporter))
     reader = PeriodicExportingMetricReader(metric_exporter)
     meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
@@ -55,11 +61,11 @@ def providers(destination: Destination) -> Generator[tuple[TracerProvider, Meter
         meters.shutdown()
 
 
-def _otlp_exporters() -> tuple[SpanExporter, MetricExporter]:
+def _otlp_exporters(load: Callable[[str], Any]) -> tuple[SpanExporter, MetricExporter]:
     package = "opentelemetry.exporter.otlp.proto.http"
     try:
-        traces: Any = import_module(f"{package}.trace_exporter")
-        metrics: Any = import_module(f"{package}.metric_exporter")
+        traces = load(f"{package}.trace_exporter")
+        metrics = load(f"{package}.metric_exporter")
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"--otel otlp needs a package that is not installed ({error.name}): "

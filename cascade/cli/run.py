@@ -25,9 +25,10 @@ Tools:
                        there is an __all__, the tools and functions that it names
   FILE.py:NAME         that tool, function or list of them
 
---json prints trajectory_id, task, outcome, reason, answer, steps, tool_calls,
-usage, cost_usd, elapsed_s, accounts, scores and trace. Ctrl-C stops and says how to
-resume. Exit codes: cascade --help
+\b
+--json prints trajectory_id, task, outcome, reason, answer, steps, tool_calls, usage,
+cost_usd, elapsed_s, accounts (tokens by lane, role and cause), scores, trace.
+Ctrl-C stops and says how to resume. Exit codes: cascade --help
 """
 
 
@@ -37,9 +38,15 @@ resume. Exit codes: cascade --help
     "--tools", "-t", metavar="FILE_OR_MODULE", multiple=True, help="Tools; may be given again."
 )
 @click.option("--system", help="Text that stands before the conversation.")
-@click.option("--seed", type=int, help="Decides everything random; chosen and recorded by default.")
+@click.option(
+    "--seed",
+    metavar="S",
+    type=int,
+    help="Decides everything random; chosen and recorded by default.",
+)
 @click.option(
     "--traces",
+    metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("runs"),
     show_default=True,

@@ -103,11 +103,11 @@ def totals(state: State) -> Text:
 
 def accounts_table(state: State) -> Table:
     """The ledger: tokens and cost by lane, role and what became of the calls."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("lane", "role", "calls that were"):
-        table.add_column(heading)
-    for heading in ("calls", "input", "cache read", "cache write", "output", "cost"):
-        table.add_column(heading, justify="right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("lane", "role", "draft"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("calls", "input", "cached", "written", "output", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for account, spend in state.ledger.accounts.items():
         usage = spend.usage
         figures = (

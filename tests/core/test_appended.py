@@ -1,14 +1,18 @@
+from operator import attrgetter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade.appended import Appended
 
+items = attrgetter("_items")
+
 
 def test_appending_shares_the_items_of_the_newest_version():
     before = Appended([1, 2])
     after = before.append(3)
-    assert after._items is before._items
+    assert items(after) is items(before)
     assert list(before) == [1, 2]
     assert list(after) == [1, 2, 3]
 
@@ -19,7 +23,13 @@ def test_appending_to_an_older_version_disturbs_no_newer_one():
     branch = old.append(3)
     assert list(newer) == [1, 2]
     assert list(branch) == [1, 3]
-    assert branch._items is not newer._items
+    assert items(branch) is not items(newer)
+
+
+def test_an_empty_version_keeps_nothing_of_what_was_appended_to_it():
+    empty = Appended[int]()
+    empty.append(1)
+    assert items(empty) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers())))

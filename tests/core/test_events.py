@@ -75,7 +75,9 @@ def test_a_lone_surrogate_cannot_be_written():
         encode(event)
 
 
-@pytest.mark.parametrize("text", ["\0", "\u2028\u2029", "\ufeff", "\r\n", "e\u0301", "👩🏽‍🚀", "\x7f\x1b[0m"])
+@pytest.mark.parametrize(
+    "text", ["\0", "\u2028\u2029", "\ufeff", "\r\n", "e\u0301", "👩🏽‍🚀", "\x7f\x1b[0m"]
+)
 def test_unusual_text_survives(text: str):
     assert Text.model_validate_json(Text(text=text).model_dump_json()).text == text
 

@@ -1,35 +1,43 @@
+from collections.abc import Sequence
+from operator import attrgetter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulation import AT, Simulation, draft, started
 
 from cascade import facts
-from cascade.errors import BackendUnavailable, TraceError
-from cascade.events import Event, Resumed, Scored, Started, ToolFinished
-from cascade.exchange import Usage
+from cascade.errors import BackendError, BackendUnavailable, TraceError
+from cascade.events import (
+    Drafted,
+    Event,
+    Failed,
+    Interrupted,
+    Resumed,
+    Scored,
+    Started,
+    ToolFinished,
+)
+from cascade.exchange import Draft, Usage
 from cascade.messages import Text, ToolResult
 from cascade.policy import Budget, Policy
 from cascade.state import EMPTY, State, fold, fold_all
 
 DOWN = BackendUnavailable("down", backend="scripted")
 
-replies = st.lists(
-    st.sampled_from(
-        [
-            draft("look"),
-            draft("look", "write"),
-            draft("look", "unknown", "look", text="thinking"),
-            draft(problem="unreadable"),
-            DOWN,
-        ]
-    ),
-    max_size=8,
-)
+REPLIES: list[Draft | BackendError] = [
+    draft("look"),
+    draft("look", "write"),
+    draft("look", "unknown", "look", text="thinking"),
+    draft(problem="unreadable"),
+    DOWN,
+]
+replies = st.lists(st.sampled_from(REPLIES), max_size=8)
 
 
-def log_of(script: list[object]) -> list[Event]:
+def log_of(script: Sequence[Draft | BackendError]) -> list[Event]:
     policy = Policy(budget=Budget(tool_calls=8), max_failures=2, max_redrafts=2)
-    simulation = Simulation([*script, draft(text="the answer")] * 2, policy)  # type: ignore[list-item] - sampled from the above
+    simulation = Simulation([*script, draft(text="the answer")] * 2, policy)
     simulation.run()
     return simulation.events
 
@@ -47,7 +55,8 @@ def test_folding_a_prefix_and_then_the_rest_is_folding_all(log: list[Event], dat
 @given(replies.map(log_of))
 def test_the_ledger_is_the_sum_over_the_events(log: list[Event]):
     ledger = fold_all(log).ledger
-    spent = [e.draft.usage if e.kind == "drafted" else e.usage for e in log if e.kind in CHARGED]  # type: ignore[union-attr] - by kind
+    drafts = [event.draft.usage for event in log if isinstance(event, Drafted)]
+    spent = drafts + [event.usage for event in log if isinstance(event, Failed | Interrupted)]
     total = Usage()
     for usage in spent:
         total += usage
@@ -56,15 +65,13 @@ def test_the_ledger_is_the_sum_over_the_events(log: list[Event]):
     assert sum(spend.hops for spend in ledger.accounts.values()) == len(spent)
 
 
-CHARGED = {"drafted", "failed", "interrupted"}
-
-
 @given(replies.map(log_of))
 def test_one_event_copies_nothing_that_grows_with_the_trajectory(log: list[Event]):
-    state = EMPTY
-    for event in log:
+    items = attrgetter("_items")
+    state = fold(EMPTY, log[0])
+    for event in log[1:]:
         successor = fold(state, event)
-        assert successor.transcript._items is state.transcript._items
+        assert items(successor.transcript) is items(state.transcript)
         state = successor
 
 

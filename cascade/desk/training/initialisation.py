@@ -6,12 +6,17 @@ A decoder copies what followed an earlier occurrence of its last few tokens by t
 attention (the "induction heads" of Olsson et al., 2022, https://arxiv.org/abs/2209.11895). Found by
 gradient descent they take most of a small budget, so they are laid down here and left trainable:
 
-- An embedding holds a random code of the token and one constant.
+- An embedding holds a random code of the token, one constant, and what the token looks like (a
+  capital, a digit, ...), which is all that a name never seen shares with those seen.
 - Block 0: head h attends to the token h + 1 places back, by rotary phase alone, and writes its code
   into a part of the residual stream of its own.
 - Block 1: two heads match the codes of the current and the two tokens before against those before
-  every earlier place, and copy the code found there; the third takes half of the current code away.
+  every earlier place, and copy the code found there; the third takes some of the current code away.
+- Later blocks: two heads of each copy the code of whatever they attend to, so that what is left to
+  learn is where to look.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -25,24 +30,52 @@ _CONSTANT = 2.0
 _FAST = 12  # rotary pairs that tell neighbouring places apart
 _SLOW = 13  # first pair that hardly turns over the length of a conversation
 _SHARPNESS = 8.0
+_LOOK = 1.5
+_SPACE = "\u0120"  # how byte-level BPE writes a space
 _MATCH = 8.0  # nats by which one matching token raises a score
 _WEIGHTS = (1.0, 0.9, 0.75)  # of the current token and of those one and two places before
 
 
 @torch.no_grad()
-def initialise(decoder: Decoder, seed: int) -> None:
-    """Fill all weights in."""
+def initialise(decoder: Decoder, tokens: Sequence[str], seed: int) -> None:
+    """Fill all weights in.
+
+    Args:
+        decoder: The network.
+        tokens: The vocabulary in the order of its ids, as byte-level BPE writes it.
+        seed: Of everything random.
+    """
     generator = torch.Generator().manual_seed(seed)
     shape = decoder.shape
     embedding = torch.randn(decoder.embedding.weight.shape, generator=generator)
     embedding[:, _CODE:] *= 0.1
     embedding[:, 4 * _CODE] = _CONSTANT
+    for token_id, token in enumerate(tokens):
+        embedding[token_id, 4 * _CODE + 1 + _look(token)] = _LOOK
     decoder.embedding.weight.copy_(embedding)
     for block in decoder.blocks:
         _small_noise(block, generator)
     scale = (embedding.square().mean(-1).sqrt().mean()).item()
     _look_back(decoder.blocks[0], frequencies(shape), scale)
     _match_and_copy(decoder.blocks[1], frequencies(shape), generator)
+    for block in decoder.blocks[2:]:
+        for head in range(2):
+            _pass_code(block, head, target=0, gain=0.5)
+
+
+def _look(token: str) -> int:
+    """Return a token's outward kind, from 0 to 6."""
+    if token.startswith("<"):
+        return 0
+    if token[0].isdigit():
+        return 1
+    if token[0].isupper() and token[0].isascii():
+        return 2
+    if token[0].islower() and token[0].isascii():
+        return 3
+    if token[0] == _SPACE:
+        return 4 if len(token) > 1 else 5
+    return 6
 
 
 def _small_noise(block: Block, generator: torch.Generator) -> None:

@@ -50,7 +50,7 @@ class Plan:
     tokens_per_batch: int = 3072
     seed: int = 1
     warm_up: int = 60
-    short_share: float = 0.05
+    short_share: float = 0.1
     flat_share: float = 0.25
 
     def rate(self, step: int) -> float:
@@ -99,7 +99,7 @@ def _run(rank: int, plan: Plan) -> None:
     torch.set_num_threads(1)
     tokenizer: Any = Tokenizer.from_file(str(plan.folder / "tokenizer.json"))
     decoder = Decoder(Shape(vocabulary=tokenizer.get_vocab_size()))
-    initialise(decoder, plan.seed)
+    initialise(decoder, _vocabulary(tokenizer), plan.seed)
     optimiser = Optimiser(decoder)
     held_out = list(islice(_held_out(tokenizer), 3))
     stream = batches(
@@ -120,6 +120,10 @@ def _run(rank: int, plan: Plan) -> None:
         seen += batch.tokens.numel() * plan.ranks
         if rank == 0 and ((step + 1) % _REPORT_EVERY == 0 or step + 1 == plan.steps):
             _report(decoder, plan, step=step + 1, seen=seen, loss=loss.item(), held_out=held_out)
+
+
+def _vocabulary(tokenizer: Any) -> list[str]:
+    return [tokenizer.id_to_token(token_id) for token_id in range(tokenizer.get_vocab_size())]
 
 
 def _loss(decoder: Decoder, batch: Batch) -> Tensor:

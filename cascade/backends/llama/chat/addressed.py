@@ -1,4 +1,4 @@
-"""Formats whose messages are addressed to a recipient: Harmony's channels and Functionary's lines."""
+"""Formats whose messages have a recipient: Harmony's channels and Functionary's lines."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -90,16 +90,17 @@ def _collect_call(
     addressed: re.Match[str],
     known: Collection[str],
 ) -> None:
-    name = addressed[1]
-    try:
-        if name not in known:
-            raise Unreadable(f"a message to {name!r}, which is no offered tool")
-        members = Cursor(text[: message.body_end], message.body_start).members()
-        name_start = message.header_start + addressed.start(1)
-        found.calls.append(call_from(name, name_start, members))
-    except Unreadable as error:
-        found.problem = str(error)
-        found.unread = text[message.header_start : message.body_end]
+    name, problem = addressed[1], f"a message to {addressed[1]!r}, which is no offered tool"
+    if name in known:
+        try:
+            members = Cursor(text[: message.body_end], message.body_start).members()
+        except Unreadable as error:
+            problem = str(error)
+        else:
+            name_start = message.header_start + addressed.start(1)
+            found.calls.append(call_from(name, name_start, members))
+            return
+    found.problem, found.unread = problem, text[message.header_start : message.body_end]
 
 
 def _collect_rest(found: AddressedText, text: str, end: int) -> None:

@@ -1,7 +1,7 @@
 """What a chat template can do, found by rendering short conversations with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cascade.backends.llama.chat.template import ChatTemplate, TemplateRefusal
@@ -35,6 +35,7 @@ class Capabilities:
         short_ids: Call ids must be nine letters and digits.
         tool_responses: Results go into `tool_responses` of the message that made the calls.
         thinking_switch: The generation prompt depends on `enable_thinking` or `thinking`.
+        absent_tools: Value of the variable `tools` when there are none, where it matters.
         writes_bos: The text begins with the sequence's first token, which must not be added again.
     """
 
@@ -51,6 +52,7 @@ class Capabilities:
     tool_responses: bool
     thinking_switch: bool
     writes_bos: bool
+    absent_tools: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
     def of(cls, template: ChatTemplate, *, bos_token: str = "") -> "Capabilities":
@@ -77,6 +79,7 @@ class Capabilities:
             short_ids=short,
             tool_responses=_wants_tool_responses(template, call),
             thinking_switch=_reacts_to_thinking(template, typed=typed),
+            absent_tools=_absent_tools(template, typed=typed),
             writes_bos=bool(bos_token) and plain.startswith(bos_token),
         )
 
@@ -109,12 +112,25 @@ def rendered(
     *,
     tools: Sequence[Mapping[str, Any]] = (),
     add_generation_prompt: bool = False,
+    tool_variable: object = ...,
     **variables: bool,
 ) -> str | None:
-    """The rendering, or None where the template refuses the messages."""
+    """The rendering, or None where the template refuses the messages.
+
+    Args:
+        template: The template.
+        messages: Messages in its shape.
+        tools: OpenAI-style tools.
+        add_generation_prompt: End with the opening of an assistant turn.
+        tool_variable: A value for the variable `tools` when there are none; `...` leaves it out.
+        **variables: Switches of the template.
+    """
+    all_variables: dict[str, object] = {**variables}
+    if tool_variable is not ...:
+        all_variables["tools"] = tool_variable
     try:
         return template.render(
-            messages, tools, add_generation_prompt=add_generation_prompt, variables=variables
+            messages, tools, add_generation_prompt=add_generation_prompt, variables=all_variables
         )
     except TemplateRefusal:
         return None
@@ -185,12 +201,12 @@ def _renders_two_calls(template: ChatTemplate, *, objects: bool) -> bool:
 
 
 def _reasoning_field(template: ChatTemplate, call: Mapping[str, Any]) -> ReasoningField:
-    for field in _REASONING_FIELDS:
-        if field == "parts":
+    for name in _REASONING_FIELDS:
+        if name == "parts":
             parts = [{"type": "thinking", "thinking": "zq thought"}]
             extra: dict[str, Any] = {"content": parts}
         else:
-            extra = {field: "zq thought"}
+            extra = {name: "zq thought"}
         calling = {**_calling(call), **extra}
         saying = {"role": "assistant", "content": "zq answer", **extra}
         shapes = ([_USER, calling, _result()], [_USER, saying])
@@ -199,7 +215,7 @@ def _reasoning_field(template: ChatTemplate, call: Mapping[str, Any]) -> Reasoni
         if any("zq thought" in text and "'thinking'" not in text for text in texts) and not any(
             '"thinking"' in text for text in texts
         ):
-            return field
+            return name
     return "reasoning_content"
 
 
@@ -207,6 +223,23 @@ def _wants_tool_responses(template: ChatTemplate, call: Mapping[str, Any]) -> bo
     if "tool_responses" not in template.source:
         return False
     return not _shows(template, [_USER, _calling(call), _result()], "zq result")
+
+
+def _absent_tools(template: ChatTemplate, *, typed: bool) -> dict[str, Any]:
+    """How to say that there are no tools: leave the variable out, unless None renders differently.
+
+    The `transformers` library passes None, so that is what template authors test; but some of their
+    templates fail on it.
+    """
+    left_out = rendered(template, [_user(typed)])
+    choices: tuple[list[object] | None, ...] = (None, [])
+    for value in choices:
+        text = rendered(template, [_user(typed)], tool_variable=value)
+        if text is not None and text != left_out:
+            return {"tools": value}
+        if left_out is not None and text is not None:
+            return {}
+    return {}
 
 
 def _reacts_to_thinking(template: ChatTemplate, *, typed: bool) -> bool:

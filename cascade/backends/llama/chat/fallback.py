@@ -1,7 +1,7 @@
 """Conversations for templates that do not show the tools, the calls or their results themselves.
 
-Tools become a part of the system text, calls become text of the assistant in the dialect's own form,
-and results become user messages.
+Tools become a part of the system text, calls become text of the assistant in the dialect's own
+form, and results become user messages.
 """
 
 import json
@@ -16,13 +16,13 @@ __all__ = ["describe_tools", "with_calls_as_text", "with_system_text"]
 
 _INSTRUCTION = """# Tools
 
-You may call functions to help with the user's request. They are listed here as JSON schemas, one per \
-line:
+You may call functions to help with the user's request. They are listed here as JSON schemas, \
+one per line:
 <tools>
 {tools}
 </tools>
 
-To call a function, write its name and its arguments exactly in this form, and write nothing after it:
+To call a function, write its name and its arguments exactly in this form, and nothing after it:
 {example}
 The result follows in the next message. If no function is needed, answer in plain text."""
 
@@ -84,8 +84,9 @@ def _with_content(
 
 def _append_result(written: list[Mapping[str, Any]], text: str) -> None:
     block = f"<tool_response>\n{text}\n</tool_response>"
-    last = written[-1] if written else {}
-    if last.get("role") == "user" and str(last.get("content", "")).endswith("</tool_response>"):
-        written[-1] = {**last, "content": f"{last['content']}\n{block}"}
-    else:
-        written.append({"role": "user", "content": block})
+    if written and written[-1]["role"] == "user":
+        earlier = text_of(written[-1].get("content"))
+        if earlier.endswith("</tool_response>"):
+            written[-1] = {"role": "user", "content": f"{earlier}\n{block}"}
+            return
+    written.append({"role": "user", "content": block})

@@ -1,12 +1,12 @@
 """One model's chat format: rendering, parsing and grammars behind one object."""
 
-import datetime
-import os.path
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from cascade.backends.llama.chat.affixes import common_prefix
 from cascade.backends.llama.chat.call_grammar import calls_grammar
 from cascade.backends.llama.chat.capabilities import Capabilities
 from cascade.backends.llama.chat.conversation import shape_messages
@@ -141,7 +141,7 @@ class ChatFormat:
         enable_thinking: bool | None = None,
         continue_final_message: Continuation = "none",
         extra: Mapping[str, Any] | None = None,
-        now: datetime.datetime | None = None,
+        now: dt.datetime | None = None,
         adapt: bool = True,
     ) -> str:
         """Renders a conversation.
@@ -177,6 +177,8 @@ class ChatFormat:
         variables: dict[str, Any] = {}
         if enable_thinking is not None:
             variables = {"enable_thinking": enable_thinking, "thinking": enable_thinking}
+        if not tools:
+            variables |= self.capabilities.absent_tools
         if adapt:
             messages, told = self._adapted(messages, tools or ())
             variables |= told
@@ -302,7 +304,7 @@ class ChatFormat:
 
     def _opening(self, messages: _Messages, tools: _Tools, *, base: str, **settings: Any) -> str:
         opened = self.render(messages, tools, add_generation_prompt=True, **settings)
-        return opened[len(os.path.commonprefix([base, opened])) :]
+        return opened[len(common_prefix(base, opened)) :]
 
     def _adapted(
         self, messages: _Messages, tools: Sequence[Mapping[str, Any]]

@@ -1,7 +1,7 @@
 """Builds texts in llama.cpp's grammar notation (GBNF)."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 __all__ = ["SPACE", "Rules", "any_order", "literal", "marker", "repeated", "until"]
 
@@ -62,7 +62,7 @@ class Rules:
         Args:
             root: Body of the start rule.
         """
-        rules = {"root": root, **{name: body for name, body in self._bodies.items()}}
+        rules = {"root": root, **self._bodies}
         return "".join(f"{name} ::= {body}\n" for name, body in rules.items())
 
 
@@ -131,8 +131,8 @@ def any_order(
 ) -> str:
     """Members in any order: each required one exactly once, the optional ones between them.
 
-    The order of more than four required members is fixed, since the number of rules doubles with each
-    one. An optional member may stand twice, which no reader minds.
+    The order of more than four required members is fixed, since the number of rules doubles with
+    each one. An optional member may stand twice, which no reader minds.
 
     Args:
         rules: Where rules are added.

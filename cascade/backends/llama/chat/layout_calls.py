@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - DeepSeek writes its markers with a full-width bar
 """Engines B and C: the name stands in the text; arguments are one JSON object, or tagged text."""
 
 import re
@@ -163,7 +164,7 @@ def _argument_patterns(layout: Layout, tail: str) -> tuple[re.Pattern[str], re.P
     alone = "".join(
         _SLOTS[part] if isinstance(part, Slot) else loose(part).pattern for part in layout
     )
-    ahead = "|".join((loose(str(layout[0])).pattern, loose(tail).pattern, "$"))
+    ahead = rf"{loose(str(layout[0])).pattern}|{loose(tail).pattern}|$"
     return re.compile(rf"{alone}(?=\s*(?:{ahead}))"), re.compile(alone)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from cascade.backends.llama.chat.affixes import common_suffix
 from cascade.backends.llama.chat.catalogue import Dialect
 from cascade.backends.llama.chat.output import Prompt, read_output
 from cascade.backends.llama.chat.samples import (
     CallSamples,
     Sample,
-    common_suffix,
     whole_tags_from,
 )
 from cascade.backends.llama.chat.syntax import (
@@ -151,11 +151,7 @@ def _fields(value: object) -> _Fields | None:
             name=inner.name, arguments=inner.arguments, id="", id_first=False, wrapper=key
         )
     arguments = next(
-        (
-            key
-            for key, item in held.items()
-            if isinstance(item, dict | str) and "zq alpha" in str(item)
-        ),
+        (key for key, item in held.items() if key != name and "zq alpha" in json.dumps(item)),
         None,
     )
     if arguments is None:
@@ -164,7 +160,7 @@ def _fields(value: object) -> _Fields | None:
         name=name,
         arguments=arguments,
         id=id_,
-        id_first=bool(id_) and list(held)[0] == id_,
+        id_first=bool(id_) and next(iter(held)) == id_,
         wrapper="",
     )
 

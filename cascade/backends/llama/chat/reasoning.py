@@ -1,7 +1,7 @@
 """Where a model's thoughts end, decided by what the generation prompt left open."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,8 +117,7 @@ def _shown_markers(template: ChatTemplate, capabilities: Capabilities) -> Reason
     call = probe_call(objects=capabilities.object_arguments)
     result = {"role": "tool", "tool_call_id": call["id"], "name": "zq_tool", "content": "zq result"}
     for shape in ([user, answer], [user, {**answer, "tool_calls": [call]}, result]):
-        for variables in ({}, {"enable_thinking": True, "thinking": True}):
-            text = rendered(template, shape, **variables) or ""
+        for text in _renderings(template, shape):
             before, thought, behind = text.partition("zq thought")
             between, content, _ = behind.partition("zq answer")
             start, end = _LAST_TAG.search(before), _FIRST_TAG.match(between)
@@ -127,6 +126,11 @@ def _shown_markers(template: ChatTemplate, capabilities: Capabilities) -> Reason
                     start=start[1], end=end[1], written_start=start.group(), written_end=between
                 )
     return None
+
+
+def _renderings(template: ChatTemplate, shape: list[dict[str, Any]]) -> Iterator[str]:
+    yield rendered(template, shape) or ""
+    yield rendered(template, shape, enable_thinking=True, thinking=True) or ""
 
 
 def split_thoughts(

@@ -30,7 +30,7 @@ class ParsedCall:
 
     Attributes:
         name: Name of the tool; it need not be a tool that was offered.
-        arguments: Top-level arguments, typed by the tool's schema where the dialect writes plain text.
+        arguments: Top-level arguments, typed by the tool's schema where the dialect writes text.
         id: The call's id where the dialect carries one.
         spans: Name, argument names and values, in the order of the text.
     """
@@ -69,8 +69,8 @@ class ToolGrammar:
         lazy: The grammar binds from a trigger on (the trigger's text included). If False it binds
             from the first generated token.
         trigger_words: Texts that begin a call.
-        trigger_patterns: Regular expressions for openers that are no fixed text; the grammar begins at
-            the first group that took part, else at the whole match.
+        trigger_patterns: Regular expressions for openers that are no fixed text; the grammar begins
+            at the first group that took part, else at the whole match.
         thoughts_start: Opens a block of thoughts. Calls quoted in such a block are not meant.
         thoughts_end: Closes it; empty when the model marks no thoughts.
         thoughts_open: The prompt leaves a block open.

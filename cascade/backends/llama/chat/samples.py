@@ -1,12 +1,12 @@
 """What a template writes for known tool calls, cut out of its renderings."""
 
 import json
-import os.path
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cascade.backends.llama.chat.affixes import common_prefix, common_suffix
 from cascade.backends.llama.chat.capabilities import (
     Capabilities,
     probe_call,
@@ -16,7 +16,7 @@ from cascade.backends.llama.chat.capabilities import (
 from cascade.backends.llama.chat.reasoning import ReasoningMarkers
 from cascade.backends.llama.chat.template import ChatTemplate
 
-__all__ = ["CallSamples", "Sample", "common_suffix", "whole_tags_from"]
+__all__ = ["CallSamples", "Sample", "whole_tags_from"]
 
 _USER = {"role": "user", "content": "zq question"}
 _TAG = re.compile(r"\s*(<[^<>\n]+>|\[[^\[\]\n]+\])")
@@ -146,7 +146,7 @@ class _Cutter:
         if self.opening and text.startswith(self.opening):
             start = len(self.opening)
         else:
-            start = len(_whole_prefix(os.path.commonprefix([text, self.answer])))
+            start = len(_whole_prefix(common_prefix(text, self.answer)))
         closed = text.find(self.thoughts_end, start, text.find(name, start))
         return closed + len(self.thoughts_end) if self.thoughts_end and closed >= 0 else start
 
@@ -164,11 +164,6 @@ class _Cutter:
             tools=self.tools,
             add_generation_prompt=not messages,
         )
-
-
-def common_suffix(first: str, second: str) -> str:
-    """The longest text that both end with."""
-    return os.path.commonprefix([first[::-1], second[::-1]])[::-1]
 
 
 def whole_tags_from(text: str) -> str:

@@ -1,17 +1,20 @@
 """A cursor over a model's output that reads loose markers and JSON with positions."""
 
 import json
+import json.decoder
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from json.decoder import scanstring
-from typing import Literal
+from typing import Literal, cast
 
 from cascade.backends.llama.chat.results import JSON, ParsedCall, Span
 
 __all__ = ["Cursor", "Member", "Unreadable", "call_from", "loose"]
 
 _DECODER = json.JSONDecoder(strict=False)
+# The C function, which takes its arguments by position: text, index and whether to be strict.
+_scan_string = cast("Callable[[str, int, bool], tuple[str, int]]", vars(json.decoder)["scanstring"])
 _SPACE = re.compile(r"\s*")
 
 
@@ -50,7 +53,7 @@ class Cursor:
 
     def __init__(self, text: str, at: int = 0) -> None:
         self.text = text
-        self.at = at
+        self.at: int = at
 
     def skip_space(self) -> None:
         """Moves over white space."""
@@ -133,7 +136,7 @@ class Cursor:
         self.expect('"')
         key_start = self.at
         try:
-            key, self.at = scanstring(self.text, self.at, False)  # noqa: FBT003 - positional in C
+            key, self.at = _scan_string(self.text, self.at, False)
         except ValueError as error:
             raise Unreadable(f"broken JSON string at {self.text[key_start:][:40]!r}") from error
         key_end = self.at - 1

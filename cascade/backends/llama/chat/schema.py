@@ -28,10 +28,11 @@ _NUMBER = '"-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1
 def json_schema_grammar(schema: Mapping[str, Any]) -> str:
     """A grammar that accepts JSON texts of a schema.
 
-    Known: `$ref` into the same schema, `anyOf`, `oneOf` (read as `anyOf`), `allOf` of objects, `enum`,
-    `const`, `nullable`, types and lists of types, `properties`, `required`, `additionalProperties`,
-    `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`, `maxLength`, bounds of integers, the
-    formats date, time, date-time and uuid, and `pattern` where it is anchored and regular.
+    Known: `$ref` into the same schema, `anyOf`, `oneOf` (read as `anyOf`), `allOf` of objects,
+    `enum`, `const`, `nullable`, types and lists of types, `properties`, `required`,
+    `additionalProperties`, `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`,
+    `maxLength`, bounds of integers, the formats date, time, date-time and uuid, and `pattern` where it is
+    anchored and regular.
     Everything else (bounds of other numbers, `multipleOf`, `uniqueItems`, `not`, `if`, look-around)
     is not enforced, so what was generated must still be validated.
 

@@ -1,4 +1,5 @@
-"""Chooses the dialect of a template: a known one that fits, else a learned one, else the fallback."""
+# ruff: noqa: RUF001 - DeepSeek writes its markers with a full-width bar
+"""Chooses a template's dialect: a known one that fits, else a learned one, else the fallback."""
 
 import re
 from dataclasses import dataclass, replace
@@ -61,7 +62,7 @@ def choose(
                 is_fallback=False,
                 describes_tools=True,
                 shows_calls=False,
-                note="The template shows the tools but no earlier calls; these are written as text.",
+                note="The template shows tools but no earlier calls; these are written as text.",
             )
     return _fallback("The template knows no tools.")
 

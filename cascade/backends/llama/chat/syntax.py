@@ -1,7 +1,7 @@
 """How tool calls are written: one frozen value per family of wire dialects.
 
-Markers are compared loosely: white space at their ends may be missing or doubled in a model's output,
-and a line break inside of one stands for any white space.
+Markers are compared loosely: white space at their ends may be missing or doubled in a model's
+output, and a line break inside of one stands for any white space.
 """
 
 from dataclasses import dataclass

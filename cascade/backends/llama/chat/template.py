@@ -1,10 +1,10 @@
 """A chat template: Jinja source from a GGUF, compiled once and rendered at each step."""
 
-import datetime
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import jinja2
 from jinja2 import nodes
@@ -19,14 +19,14 @@ __all__ = ["ChatTemplate", "TemplateRefusal"]
 _FUNCTIONS = re.compile(r"\+\s*functions\b")
 
 
-class TemplateRefusal(ConfigError):
+class TemplateRefusal(ConfigError):  # noqa: N818 - names the fact
     """A template cannot be compiled, or it rejects the messages that it was given."""
 
 
 class _GenerationBlock(Extension):
     """Reads `{% generation %}`, which marks assistant text for training and changes no output."""
 
-    tags = frozenset({"generation"})  # the base class declares it as an instance-wide set
+    tags = {"generation"}  # noqa: RUF012 - the base class declares a plain set
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)
@@ -37,7 +37,7 @@ def _plain(value: object) -> object:
     if isinstance(value, jinja2.Undefined):
         return None
     if isinstance(value, Iterable):
-        return [item for item in value]  # pyright: ignore[reportUnknownVariableType] - template data
+        return list(cast("Iterable[object]", value))  # what a template iterates over
     return str(value)
 
 
@@ -74,7 +74,8 @@ def _environment() -> SandboxedEnvironment:
     )
     filters: dict[str, Callable[..., Any]] = environment.filters
     filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise_exception
+    helpers: dict[str, Any] = environment.globals  # declared by the names that Jinja ships
+    helpers["raise_exception"] = _raise_exception
     return environment
 
 
@@ -104,8 +105,8 @@ class ChatTemplate:
             self._compiled = _environment().from_string(source)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateRefusal(
-                f"The model's chat template cannot be compiled: line {error.lineno}: {error.message}. "
-                "Give another template in the lane's settings."
+                f"The model's chat template cannot be compiled: line {error.lineno}: "
+                f"{error.message}. Give another template in the lane's settings."
             ) from error
 
     @staticmethod
@@ -119,7 +120,7 @@ class ChatTemplate:
         tools: Sequence[Mapping[str, Any]],
         *,
         add_generation_prompt: bool,
-        now: datetime.datetime | None = None,
+        now: dt.datetime | None = None,
         variables: Mapping[str, Any] | None = None,
     ) -> str:
         """Renders messages that already have the shape this template wants.
@@ -134,7 +135,7 @@ class ChatTemplate:
         Raises:
             TemplateRefusal: The template rejects the messages or fails on them.
         """
-        time = now or datetime.datetime.now().astimezone()
+        time = now or dt.datetime.now().astimezone()
         context: dict[str, Any] = {
             **self._tokens,
             "strftime_now": time.strftime,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cascade.backends.llama.chat.results import JSON
 
@@ -17,11 +17,11 @@ def resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mappin
         if pointer in seen or not pointer.startswith("#"):
             return {}
         seen.add(pointer)
-        target: Any = definitions
+        schema = definitions
         for step in filter(None, pointer[1:].split("/")):
             key = step.replace("~1", "/").replace("~0", "~")
-            target = target.get(key, {}) if isinstance(target, Mapping) else {}
-        schema = target
+            below: Any = schema.get(key)
+            schema = cast("Mapping[str, Any]", below) if isinstance(below, Mapping) else {}
     return schema
 
 
@@ -32,7 +32,7 @@ def schema_types(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any
     schema = resolve(schema, definitions)
     if "type" in schema:
         declared: Any = schema["type"]
-        return set(declared) if isinstance(declared, list) else {str(declared)}
+        return {declared} if isinstance(declared, str) else {str(each) for each in declared}
     choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
     if choices is not None:
         return {_type_of(choice) for choice in choices}
