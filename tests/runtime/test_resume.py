@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from event_loops import run_on
-from worlds import SCRIPT, TASK, World, ending, runtime
+from worlds import SCRIPT, TASK, World, ending, priced_lane, runtime
 
 from cascade import ConfigError, Result, TraceError, tool
-from cascade.backends.scripted import calling
+from cascade.backends.scripted import Script, calling
 from cascade.events import Scored
 from cascade.traces.record import Recorder, read_trace
 
@@ -16,13 +16,13 @@ READING = (SCRIPT[0], SCRIPT[1], SCRIPT[3])
 """A script that changes nothing in the world."""
 
 
-async def record(script: tuple[object, ...], folder: Path) -> Result:
-    async with runtime(script, traces=folder) as cascade:  # type: ignore[arg-type] - replies
+async def record(script: Script, folder: Path) -> Result:
+    async with runtime(script, traces=folder) as cascade:
         return await cascade.run(TASK, tools=World().tools, trajectory_id="whole")
 
 
-async def resume(script: tuple[object, ...], path: Path, world: World) -> Result:
-    async with runtime(script) as cascade:  # type: ignore[arg-type] - replies
+async def resume(script: Script, path: Path, world: World) -> Result:
+    async with runtime(script) as cascade:
         return await cascade.resume(path, tools=world.tools)
 
 
@@ -135,10 +135,6 @@ def test_what_a_trajectory_needs_has_to_be_there(tmp_path: Path):
             await cascade.resume(path, tools=[])
 
     async def without_lane() -> None:
-        lane = runtime(READING).lanes
-        assert lane == ()
-        from worlds import priced_lane  # noqa: PLC0415 - only here
-
         async with runtime(READING, lane=priced_lane(name="other")) as cascade:
             await cascade.resume(path, tools=World().tools)
 

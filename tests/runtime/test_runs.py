@@ -1,5 +1,6 @@
 """What a run gives back, and that two runs of the same thing are the same."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -87,11 +88,10 @@ async def test_waiting_for_a_place_is_not_running_time():
     assert len({result.elapsed_s for result in results}) <= 2
 
 
-async def many(run: object, count: int) -> list[Result]:
+async def many(run: Callable[[str], Awaitable[Result]], count: int) -> list[Result]:
     results: list[Result] = []
 
     async def one(index: int) -> None:
-        assert callable(run)
         results.append(await run(f"task {index}"))
 
     async with anyio.create_task_group() as tasks:
@@ -119,11 +119,13 @@ async def test_trajectories_at_once_do_not_mix(tmp_path: Path):
     for result in results:
         assert result.answer == result.trajectory_id
         assert result.trace == tmp_path / f"{result.trajectory_id}.jsonl"
-        assert read_trace(result.trace).state() == result.state
+        assert read_trace(tmp_path / f"{result.trajectory_id}.jsonl").state() == result.state
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_the_same_script_and_seed_give_the_same_bytes_on_both_loops(tmp_path: Path, parallel: bool):
+def test_the_same_script_and_seed_give_the_same_bytes_on_both_loops(
+    tmp_path: Path, *, parallel: bool
+):
     # Which of two calls at once ends first is up to the loop, and trio throws dice for it.
     script = SCRIPT if parallel else (SCRIPT[0], SCRIPT[2], SCRIPT[3])
     loops = ["asyncio", "asyncio"] if parallel else ["asyncio", "asyncio", "trio", "trio"]

@@ -271,24 +271,26 @@ class LlamaHop:
 
 
 def _engine_grammar(made: ToolGrammar) -> Grammar:
-    if not made.held_until:
+    if not made.thoughts_end:
         return Grammar(
             gbnf=made.gbnf,
             lazy=made.lazy,
             trigger_words=made.trigger_words,
             trigger_patterns=made.trigger_patterns,
         )
-    # Triggers count only behind the end of the thoughts that the prompt left open.
-    held = re.escape(made.held_until) + r"[\s\S]*?"
-    words = (f"({re.escape(word)})" for word in made.trigger_words)
-    patterns = (
+    # A call that is only quoted in thoughts is not meant: there must be none, or they must be over.
+    over = rf"[\s\S]*?{re.escape(made.thoughts_end)}"
+    if not made.thoughts_open:
+        over = rf"(?:(?!\s*{re.escape(made.thoughts_start)})|{over})"
+    words = tuple(f"({re.escape(word)})" for word in made.trigger_words)
+    patterns = tuple(
         pattern if re.compile(pattern).groups else f"({pattern})"
         for pattern in made.trigger_patterns
     )
     return Grammar(
         gbnf=made.gbnf,
         lazy=made.lazy,
-        trigger_patterns=tuple(held + pattern for pattern in (*words, *patterns)),
+        trigger_patterns=tuple(rf"\A{over}[\s\S]*?{pattern}" for pattern in words + patterns),
     )
 
 

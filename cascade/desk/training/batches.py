@@ -22,7 +22,15 @@ __all__ = ["Batch", "batches", "examples", "pack"]
 
 LENGTHS = (192, 256, 320, 416, 576, 832, 1280)
 _TARGET_STEP = 256  # number of targets is padded to a multiple, again for fixed shapes
-_SHARES = {"refund": 1.4, "loyalty": 1.2, "total": 0.9, "priciest": 0.8, "compare": 0.5}
+_SHARES = {
+    "tier": 1.2,
+    "message": 1.2,
+    "refund": 1.4,
+    "loyalty": 1.2,
+    "total": 0.9,
+    "priciest": 0.8,
+    "compare": 0.5,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,9 +109,9 @@ def _match_and_copy(block: Block, speeds: Tensor, generator: torch.Generator) ->
             code = torch.randn(width - low, _CODE, generator=generator) * energy * weight
             block.query.weight[rows, place * _CODE : (place + 1) * _CODE] += code
             block.key.weight[rows, (place + 1) * _CODE : (place + 2) * _CODE] += code
-        _pass_code(block, head, target=0, gain=1.0)
+        _pass_code(block, head, target=0, gain=1.5)
     _attend_at(block, 2, 0, speeds, column=4 * _CODE, strength=_SHARPNESS / _CONSTANT)
-    _pass_code(block, 2, target=0, gain=-0.5)
+    _pass_code(block, 2, target=0, gain=-0.25)
 
 
 def _attend_at(

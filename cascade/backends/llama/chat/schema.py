@@ -31,8 +31,8 @@ def json_schema_grammar(schema: Mapping[str, Any]) -> str:
     Known: `$ref` into the same schema, `anyOf`, `oneOf` (read as `anyOf`), `allOf` of objects,
     `enum`, `const`, `nullable`, types and lists of types, `properties`, `required`,
     `additionalProperties`, `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`,
-    `maxLength`, bounds of integers, the formats date, time, date-time and uuid, and `pattern` where it is
-    anchored and regular.
+    `maxLength`, bounds of integers, the formats date, time, date-time and uuid, and `pattern`
+    where it is anchored and regular.
     Everything else (bounds of other numbers, `multipleOf`, `uniqueItems`, `not`, `if`, look-around)
     is not enforced, so what was generated must still be validated.
 

@@ -1,12 +1,12 @@
 """Fills a context's batch: one token of every sequence that generates, chunks of the prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cascade.backends.llama.engine.context import Context
 from cascade.backends.llama.engine.run import Run
 
-__all__ = ["Batch", "Pace", "compose"]
+__all__ = ["Batch", "Composer", "Pace"]
 
 _LEAST_CHUNK = 32
 """Prompt tokens that every batch has room for, however slow the model is."""
@@ -63,60 +63,67 @@ class Pace:
         return room
 
 
-def compose(context: Context, runs: Sequence[Run], pace: Pace) -> Batch:
-    """Fill the batch arrays from the runs, which are in ascending order of their slots.
+class Composer:
+    """Fills the batch arrays, changing only what changes while the same runs generate.
 
-    Every generating run is in every batch; what room is left is divided among the prompts evenly,
-    and what the short ones leave over goes to the first.
+    Args:
+        context: Whose arrays to fill.
+        pace: Says how large chunks may be.
     """
-    prompts = [run for run in runs if not run.is_generating]
-    if not prompts:
-        return _generated_only(context, runs)
-    shares = _shares(prompts, pace.prompt_tokens(len(runs) - len(prompts)))
-    at = 0
-    chunks: list[tuple[Run, int]] = []
-    outputs: list[Run] = []
-    for run in runs:
-        share = 0 if run.is_generating else shares[run]
-        if share == 0 and not run.is_generating:
-            continue
-        start = run.sequence.length
-        end = at + max(1, share)
-        context.tokens[at:end] = run.pending if share == 0 else run.prompt[start : start + share]
-        context.positions[at:end] = range(start, start + end - at)
-        context.sequences[at:end] = run.sequence.slot
-        context.outputs[at:end] = 0
-        if share == 0 or start + share == len(run.prompt):
-            context.outputs[end - 1] = 1
-            outputs.append(run)
-        chunks.append((run, share))
-        at = end
-    return Batch(
-        count=at,
-        prompt_tokens=sum(share for _, share in chunks),
-        chunks=tuple(chunks),
-        outputs=tuple(outputs),
-    )
 
+    def __init__(self, context: Context, pace: Pace) -> None:
+        self._context = context
+        self._pace = pace
+        self._last: Batch | None = None
 
-def _generated_only(context: Context, runs: Sequence[Run]) -> Batch:
-    count = len(runs)
-    context.tokens[:count] = [run.pending for run in runs]
-    context.positions[:count] = [run.sequence.length for run in runs]
-    context.sequences[:count] = [run.sequence.slot for run in runs]
-    context.outputs[:count] = 1
-    return Batch(
-        count=count,
-        prompt_tokens=0,
-        chunks=tuple((run, 0) for run in runs),
-        outputs=tuple(runs),
-    )
+    def compose(self, runs: Sequence[Run]) -> Batch:
+        """Fill the arrays from the runs, which are in ascending order of their slots.
+
+        Every generating run is in every batch; what room is left is divided among the prompts
+        evenly, and what the short ones leave over goes to the first.
+        """
+        last = self._last
+        if last is not None and last.prompt_tokens == 0 and last.outputs == tuple(runs):
+            self._context.tokens[: last.count] = [run.pending for run in runs]
+            self._context.positions[: last.count] = [run.sequence.length for run in runs]
+            return last
+        prompts = [run for run in runs if not run.is_generating]
+        room = self._pace.prompt_tokens(len(runs) - len(prompts)) if prompts else 0
+        self._last = self._fill(runs, _shares(prompts, room))
+        return self._last
+
+    def _fill(self, runs: Sequence[Run], shares: Mapping[Run, int]) -> Batch:
+        context = self._context
+        at = 0
+        chunks: list[tuple[Run, int]] = []
+        outputs: list[Run] = []
+        for run in runs:
+            share = shares.get(run, 0)
+            if share == 0 and not run.is_generating:
+                continue
+            start = run.sequence.length
+            end = at + max(1, share)
+            context.tokens[at:end] = run.prompt[start : start + share] if share else run.pending
+            context.positions[at:end] = range(start, start + end - at)
+            context.sequences[at:end] = run.sequence.slot
+            context.outputs[at:end] = 0
+            if share == 0 or start + share == len(run.prompt):
+                context.outputs[end - 1] = 1
+                outputs.append(run)
+            chunks.append((run, share))
+            at = end
+        return Batch(
+            count=at,
+            prompt_tokens=sum(share for _, share in chunks),
+            chunks=tuple(chunks),
+            outputs=tuple(outputs),
+        )
 
 
 def _shares(prompts: Sequence[Run], room: int) -> dict[Run, int]:
     """How many tokens of each prompt go into the batch; a chunk ends where a state is saved."""
     wanted = {run: run.next_cut - run.sequence.length for run in prompts}
-    even = max(1, room // len(prompts))
+    even = max(1, room // max(1, len(prompts)))
     shares: dict[Run, int] = {}
     for run, want in wanted.items():
         shares[run] = min(want, even, room)

@@ -1,5 +1,6 @@
 """From rows of logits to chosen tokens and their statistics, in numpy."""
 
+import math
 import random
 from typing import NamedTuple
 
@@ -12,7 +13,13 @@ __all__ = ["Chooser", "RowStatistics", "Rows"]
 
 Floats = NDArray[np.float32]
 _BLOCK_VALUES = 1 << 16
-"""Logits handled by one numpy call: rows of a small vocabulary together, of a large one singly."""
+"""Logits handled by one numpy call, where rows are taken together."""
+_SINGLE_VALUES = 1 << 14
+"""Rows longer than this are taken singly: they leave the fastest cache otherwise."""
+_LOWEST = -1e4
+"""Stands for a banned token's logit of minus infinity: its probability is 0 all the same."""
+_FEW_ROWS = 4
+"""Up to this many short rows cost less singly than together."""
 
 
 class Rows(NamedTuple):
@@ -39,7 +46,7 @@ class RowStatistics:
     """
 
     def __init__(self, rows: int, width: int) -> None:
-        self._block = max(1, min(rows, _BLOCK_VALUES // width))
+        self._block = 1 if width > _SINGLE_VALUES else min(rows, _BLOCK_VALUES // width)
         self._shifted = np.empty((self._block, width), dtype=np.float32)
         self._weights = np.empty((self._block, width), dtype=np.float32)
         self._index = np.arange(self._block)
@@ -47,38 +54,57 @@ class RowStatistics:
     def measure(self, logits: Floats) -> Rows:
         """Return the figures of (rows, width) logits, which are used as work space and restored."""
         figures = Rows([], [], [], [], [], [])
+        if len(logits) <= _FEW_ROWS or self._block == 1:
+            for row in logits:
+                self._measure_row(row, figures)
+            return figures
         for start in range(0, len(logits), self._block):
-            part = self._measure_block(logits[start : start + self._block])
-            if len(logits) <= self._block:
-                return part
-            for whole, new in zip(figures, part, strict=True):
-                whole.extend(new)  # pyright: ignore[reportArgumentType] - same field of both
+            self._measure_block(logits[start : start + self._block], figures)
         return figures
 
-    def _measure_block(self, logits: Floats) -> Rows:
+    def _measure_row(self, row: Floats, figures: Rows) -> None:
+        best = int(row.argmax())
+        highest = row[best]
+        row[best] = -np.inf
+        second = int(row.argmax())
+        runner_up = row[second]
+        row[best] = highest
+        shifted = np.subtract(row, highest, out=self._shifted[0])
+        weights = np.exp(shifted, out=self._weights[0])
+        total = float(weights.sum())
+        mean = float(weights.dot(shifted))
+        if mean != mean:  # noqa: PLR0124 - not a number: 0 * -inf, a model that bans tokens
+            mean = float(weights.dot(np.maximum(shifted, _LOWEST)))
+        log_total = math.log(total)
+        figures.best.append(best)
+        figures.second.append(second)
+        figures.best_logit.append(float(highest))
+        figures.second_logit.append(float(runner_up))
+        figures.log_normaliser.append(log_total + float(highest))
+        figures.entropy.append(log_total - mean / total)
+
+    def _measure_block(self, logits: Floats, figures: Rows) -> None:
         count = len(logits)
         index = self._index[:count]
         best = logits.argmax(axis=1)
-        best_logit = logits[index, best]
+        highest = logits[index, best]
         logits[index, best] = -np.inf
         second = logits.argmax(axis=1)
-        second_logit = logits[index, second]
-        logits[index, best] = best_logit
-        shifted = np.subtract(logits, best_logit[:, None], out=self._shifted[:count])
+        runner_up = logits[index, second]
+        logits[index, best] = highest
+        shifted = np.subtract(logits, highest[:, None], out=self._shifted[:count])
         weights = np.exp(shifted, out=self._weights[:count])
         total = weights.sum(axis=1)
         mean = np.einsum("ij,ij->i", weights, shifted)
-        if np.isnan(mean).any():  # 0 * -inf: a model that bans tokens outright
-            mean = (weights * np.maximum(shifted, -1e4)).sum(axis=1)
+        if np.isnan(mean).any():
+            mean = np.einsum("ij,ij->i", weights, np.maximum(shifted, _LOWEST))
         log_total = np.log(total)
-        return Rows(
-            best.tolist(),
-            second.tolist(),
-            best_logit.tolist(),
-            second_logit.tolist(),
-            (log_total + best_logit).tolist(),
-            (log_total - mean / total).tolist(),
-        )
+        figures.best.extend(best.tolist())
+        figures.second.extend(second.tolist())
+        figures.best_logit.extend(highest.tolist())
+        figures.second_logit.extend(runner_up.tolist())
+        figures.log_normaliser.extend((log_total + highest).tolist())
+        figures.entropy.extend((log_total - mean / total).tolist())
 
 
 class Chooser:

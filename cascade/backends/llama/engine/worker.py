@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from cascade.backends.llama.engine.batch import Batch, Pace, compose
+from cascade.backends.llama.engine.batch import Batch, Composer, Pace
 from cascade.backends.llama.engine.bindings import native_log
 from cascade.backends.llama.engine.context import Context
 from cascade.backends.llama.engine.grammar import GrammarCache
@@ -41,6 +41,7 @@ class Worker:
         self._grammars = GrammarCache(model)
         self._rows = RowStatistics(settings.sequences, model.vocabulary_size)
         self._pace = Pace(settings.batch_tokens)
+        self._composer = Composer(self.context, self._pace)
         self.sequence_tokens = min(settings.context_tokens, self.context.sequence_tokens)
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
@@ -180,7 +181,7 @@ class Worker:
             self._admit()
         if not self._runs:
             return
-        batch = compose(self.context, self._runs, self._pace)
+        batch = self._composer.compose(self._runs)
         if self._decode(batch):
             self._advance(batch)
 
