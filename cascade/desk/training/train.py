@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, multiprocessing
+from torch import Tensor, multiprocessing
 from torch.nn import functional
 
 from cascade.desk.training.batches import Batch, batches, examples, pack
@@ -65,13 +65,12 @@ def train(plan: Plan) -> None:
 
     Writes `network.pt` into the folder, every so often and at the end.
     """
-    if plan.ranks == 1:
-        _run(0, plan)
-        return
-    store = plan.folder / "rendezvous"
-    store.unlink(missing_ok=True)
+    tokenizer = _tokenizer(plan.folder)
+    size = sum(p.numel() for p in Decoder(_shape(tokenizer)).parameters())
+    shared = torch.zeros(2, plan.ranks, size).share_memory_()
+    barrier = multiprocessing.get_context("spawn").Barrier(plan.ranks)
     multiprocessing.start_processes(
-        _join, args=(plan, str(store)), nprocs=plan.ranks, start_method="spawn"
+        _run, args=(plan, Exchange(shared, barrier)), nprocs=plan.ranks, start_method="spawn"
     )
 
 
@@ -83,22 +82,48 @@ def load(path: Path) -> Decoder:
     return decoder
 
 
-def _join(rank: int, plan: Plan, store: str) -> None:
-    torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=plan.ranks
-    )
-    _run(rank, plan)
-    distributed.destroy_process_group()
+class Exchange:
+    """Gradients averaged over processes through shared memory.
+
+    Two buffers take turns, so that one barrier a step is enough: a process fills a buffer again
+    only after the barrier of the step between, which the others reach when they have read it.
+
+    Args:
+        shared: (2, ranks, parameters) in shared memory.
+        barrier: Over all ranks.
+    """
+
+    def __init__(self, shared: Tensor, barrier: Any) -> None:
+        self._shared = shared
+        self._barrier = barrier
+
+    def average(self, gradients: list[Tensor], rank: int, step: int) -> None:
+        """Replace this process's gradients by the mean over all processes."""
+        buffer = self._shared[step % 2]
+        buffer[rank].copy_(torch.cat([gradient.flatten() for gradient in gradients]))
+        self._barrier.wait()
+        mean = buffer.mean(0)
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(mean[at : at + gradient.numel()].view_as(gradient))
+            at += gradient.numel()
 
 
-def _run(rank: int, plan: Plan) -> None:
+def _tokenizer(folder: Path) -> Any:
     from tokenizers import Tokenizer  # noqa: PLC0415 - for training only
 
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def _shape(tokenizer: Any) -> Shape:
+    return Shape(vocabulary=tokenizer.get_vocab_size())
+
+
+def _run(rank: int, plan: Plan, exchange: Exchange) -> None:
     torch.set_num_threads(1)
-    tokenizer: Any = Tokenizer.from_file(str(plan.folder / "tokenizer.json"))
-    decoder = Decoder(Shape(vocabulary=tokenizer.get_vocab_size()))
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    tokenizer = _tokenizer(plan.folder)
+    decoder = Decoder(_shape(tokenizer))
     initialise(decoder, _vocabulary(tokenizer), plan.seed)
     optimiser = Optimiser(decoder)
     held_out = list(islice(_held_out(tokenizer), 3))
@@ -115,7 +140,8 @@ def _run(rank: int, plan: Plan) -> None:
         loss = _loss(decoder, batch)
         decoder.zero_grad(set_to_none=True)
         loss.backward()
-        _average_gradients(decoder, plan.ranks)
+        gradients = [p.grad for p in decoder.parameters() if p.grad is not None]
+        exchange.average(gradients, rank, step)
         optimiser.step(plan.rate(step))
         seen += batch.tokens.numel() * plan.ranks
         if rank == 0 and ((step + 1) % _REPORT_EVERY == 0 or step + 1 == plan.steps):
@@ -132,19 +158,6 @@ def _loss(decoder: Decoder, batch: Batch) -> Tensor:
         logits = decoder.logits(hidden)
     losses = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
     return (losses * batch.weights).sum() / batch.weights.sum()
-
-
-def _average_gradients(decoder: Decoder, ranks: int) -> None:
-    if ranks == 1:
-        return
-    gradients = [parameter.grad for parameter in decoder.parameters() if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    distributed.all_reduce(flat)
-    flat /= ranks
-    at = 0
-    for gradient in gradients:
-        gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
-        at += gradient.numel()
 
 
 def _held_out(tokenizer: Any) -> Iterator[Batch]:

@@ -33,6 +33,7 @@ class Capabilities:
         typed_content: Content is wanted as a list of parts.
         reasoning_field: Where an assistant message carries its reasoning.
         short_ids: Call ids must be nine letters and digits.
+        ids_carry_names: A call is shown by its id alone, so the id must hold the tool's name.
         tool_responses: Results go into `tool_responses` of the message that made the calls.
         thinking_switch: The generation prompt depends on `enable_thinking` or `thinking`.
         absent_tools: Value of the variable `tools` when there are none, where it matters.
@@ -49,6 +50,7 @@ class Capabilities:
     typed_content: bool
     reasoning_field: ReasoningField
     short_ids: bool
+    ids_carry_names: bool
     tool_responses: bool
     thinking_switch: bool
     writes_bos: bool
@@ -61,10 +63,11 @@ class Capabilities:
         short = _wants_short_ids(template)
         objects = _wants_objects(template, short_ids=short)
         call = probe_call(objects=objects)
+        by_id = _shows_only_ids(template, call)
         plain = rendered(template, [_user(typed)]) or ""
         return cls(
             reads_tools=_shows(template, [_user(typed)], "zq_tool", tools=[probe_tool()]),
-            renders_calls=_shows(template, [_user(typed), _calling(call)], "zq_tool"),
+            renders_calls=_shows(template, [_user(typed), _calling(call)], "zq_tool") or by_id,
             renders_results=_shows(
                 template, [_user(typed), _calling(call), _result()], "zq result"
             ),
@@ -77,6 +80,7 @@ class Capabilities:
             typed_content=typed,
             reasoning_field=_reasoning_field(template, call),
             short_ids=short,
+            ids_carry_names=by_id,
             tool_responses=_wants_tool_responses(template, call),
             thinking_switch=_reacts_to_thinking(template, typed=typed),
             absent_tools=_absent_tools(template, typed=typed),
@@ -191,13 +195,19 @@ def _wants_short_ids(template: ChatTemplate) -> bool:
     return long is None and short is not None
 
 
+def _shows_only_ids(template: ChatTemplate, call: Mapping[str, Any]) -> bool:
+    text = rendered(template, [_USER, _calling(call)]) or ""
+    return "zqcall001" in text and "zq_tool" not in text
+
+
 def _renders_two_calls(template: ChatTemplate, *, objects: bool) -> bool:
     calls = [
         probe_call(objects=objects),
         probe_call("zq_other", objects=objects, id="zqcall002"),
     ]
     text = rendered(template, [_USER, _calling(*calls)]) or ""
-    return "zq_tool" in text and "zq_other" in text
+    shown = (call["id"] in text or call["function"]["name"] in text for call in calls)
+    return all(shown)
 
 
 def _reasoning_field(template: ChatTemplate, call: Mapping[str, Any]) -> ReasoningField:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from cascade.backends.llama.chat.capabilities import Capabilities
 from cascade.errors import ConfigError
 
-__all__ = ["call_arguments", "shape_messages", "text_of"]
+__all__ = ["call_arguments", "shape_messages", "text_of", "with_named_ids"]
 
 
 def shape_messages(
@@ -45,6 +45,31 @@ def shape_messages(
     if not capabilities.system_role:
         shaped = _merge_system(shaped)
     return _attach_results(shaped) if capabilities.tool_responses else shaped
+
+
+def with_named_ids(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Messages whose call ids have the form `functions.name:number`, counted through.
+
+    Args:
+        messages: OpenAI-style messages.
+    """
+    ids: dict[str, str] = {}
+    named: list[Mapping[str, Any]] = []
+    for message in messages:
+        if calls := message.get("tool_calls"):
+            start = len(ids)
+            ids |= {
+                str(call.get("id")): f"functions.{call['function']['name']}:{start + at}"
+                for at, call in enumerate(calls)
+            }
+            new = [{**call, "id": ids[str(call.get("id"))]} for call in calls]
+            named.append({**message, "tool_calls": new})
+        elif message["role"] == "tool":
+            id_ = str(message.get("tool_call_id"))
+            named.append({**message, "tool_call_id": ids.get(id_, id_)})
+        else:
+            named.append(message)
+    return named
 
 
 def text_of(content: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from cascade.backends.llama.chat.affixes import common_prefix
 from cascade.backends.llama.chat.call_grammar import calls_grammar
 from cascade.backends.llama.chat.capabilities import Capabilities
-from cascade.backends.llama.chat.conversation import shape_messages
+from cascade.backends.llama.chat.conversation import shape_messages, with_named_ids
 from cascade.backends.llama.chat.fallback import (
     describe_tools,
     with_calls_as_text,
@@ -38,6 +38,7 @@ Continuation: TypeAlias = Literal["none", "content", "reasoning"]
 ToolChoice: TypeAlias = Literal["auto", "none", "required"] | Mapping[str, Any]
 """OpenAI's `tool_choice`; a mapping names one tool under `function.name`."""
 
+_MOST_PREAMBLE = 200
 _Messages: TypeAlias = Sequence[Mapping[str, Any]]
 _Tools: TypeAlias = Sequence[Mapping[str, Any]] | None
 
@@ -290,7 +291,7 @@ class ChatFormat:
         markers = self.markers
         is_open = markers is not None and markers.is_open(generation_prompt)
         if tool_choice != "auto":
-            lead = _thoughts(rules, markers, is_open=is_open)
+            lead = _thoughts(rules, markers, is_open=is_open) + _preamble(made.words)
             return ToolGrammar(gbnf=rules.text(f'{lead} {made.body} "\\n"?'.strip()), lazy=False)
         return ToolGrammar(
             gbnf=rules.text(f'{made.body} "\\n"?'),
@@ -311,6 +312,8 @@ class ChatFormat:
     ) -> tuple[_Messages, dict[str, Any]]:
         """Messages with what the template does not show itself, and variables that show tools."""
         syntax = self.choice.dialect.syntax
+        if self.capabilities.ids_carry_names:
+            messages = with_named_ids(messages)
         if not self.choice.shows_calls:
             results = self.choice.is_fallback or not self.capabilities.renders_results
             messages = with_calls_as_text(messages, syntax, results=results)
@@ -324,6 +327,16 @@ class ChatFormat:
 def _schemas(tools: _Tools) -> dict[str, Mapping[str, Any]]:
     functions = (tool["function"] for tool in tools or ())
     return {function["name"]: function.get("parameters") or {} for function in functions}
+
+
+def _preamble(words: tuple[str, ...]) -> str:
+    """Body of the few words that may stand before a required call."""
+    firsts = "".join(dict.fromkeys(_class_char(word[0]) for word in words))
+    return f" [^{firsts}]{{0,{_MOST_PREAMBLE}}}" if firsts else f" {SPACE}"
+
+
+def _class_char(char: str) -> str:
+    return "\\" + char if char in "[]^-\\" else char
 
 
 def _thoughts(rules: Rules, markers: ReasoningMarkers | None, *, is_open: bool) -> str:

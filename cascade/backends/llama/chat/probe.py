@@ -1,6 +1,7 @@
 """Learns the dialect of an unknown template from what it writes for known calls."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -30,6 +31,7 @@ __all__ = ["learned_dialect", "reads_samples"]
 
 _PROPERTIES = {"zq_first": {"type": "string"}, "zq_second": {"type": "string"}}
 _SCHEMAS = {name: {"properties": _PROPERTIES} for name in ("zq_tool", "zq_other")}
+_END_OF_TURN = re.compile(r"^(<[^<>]+>|\[[^\[\]]+\])$")
 _IDS = ("zqcall001", "zqcall002")
 
 
@@ -46,7 +48,9 @@ def reads_samples(dialect: Dialect, samples: CallSamples) -> bool:
 def _reads(dialect: Dialect, sample: Sample) -> bool:
     found = read_output(dialect, None, sample.text, _SCHEMAS, prompt=Prompt())
     calls = tuple((call.name, call.arguments) for call in found.calls)
-    return calls == sample.calls and found.problem is None and not found.content.strip()
+    # Behind calls, some templates write another end of turn than behind answers.
+    rest = _END_OF_TURN.sub("", found.content.strip())
+    return calls == sample.calls and found.problem is None and not rest
 
 
 def learned_dialect(samples: CallSamples) -> Dialect | None:

@@ -104,6 +104,7 @@ class _Cutter:
     ) -> None:
         self.template = template
         self.objects = capabilities.object_arguments
+        self.named_ids = capabilities.ids_carry_names
         self.tools = [probe_tool()] if capabilities.reads_tools else []
         self.thoughts_end = markers.end if markers else ""
         self.opening = self._render() or ""
@@ -130,7 +131,9 @@ class _Cutter:
     def sample(self, *calls: tuple[str, Mapping[str, Any]]) -> Sample | None:
         """The sample of some calls, or None if the template does not show them all."""
         written = [
-            probe_call(name, arguments, id=f"zqcall00{at}")
+            probe_call(
+                name, arguments, id=f"functions.{name}:{at}" if self.named_ids else f"zqcall00{at}"
+            )
             for at, (name, arguments) in enumerate(calls, start=1)
         ]
         if not self.objects:

@@ -56,7 +56,7 @@ class Model:
         if not self.handle:
             raise ModelError(f"llama.cpp cannot load {path}: {native_log().tail()}")
         self.vocabulary: Any = self._lib.llama_model_get_vocab(self.handle)
-        self.vocabulary_size: int = self._lib.llama_n_vocab(self.vocabulary)
+        self.vocabulary_size: int = self._lib.llama_vocab_n_tokens(self.vocabulary)
         self._pieces: dict[int, bytes] = {}
 
     def close(self) -> None:

@@ -1,0 +1,25 @@
+"""The examples run and print what they promise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("name", "last_line"),
+    [
+        ("own_tools.py", "completed: Order 1042 had not been shipped and is cancelled."),
+        ("own_suite.py", "50% of 8 tasks, {'one': 1.0, 'several': 0.0}"),
+        ("resume.py", "completed after 4 steps: 1, 4 and 9."),
+    ],
+)
+def test_an_example_runs_offline(examples: Path, name: str, last_line: str):
+    ended = subprocess.run(  # noqa: S603 - a script of this repository
+        [sys.executable, "-W", "error", str(examples / name)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.splitlines()[-1] == last_line
