@@ -1,6 +1,6 @@
 """A backend that says what it was told to say: for tests, examples and measurements."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Self
 
@@ -20,7 +20,7 @@ Script = Sequence[Reply] | Callable[[View, Request], Reply | Awaitable[Reply]]
 """Replies in order, or a function that makes each from what the model would have been shown."""
 
 
-def calling(*calls: tuple[str, dict[str, object]], text: str = "") -> AssistantMessage:
+def calling(*calls: tuple[str, Mapping[str, object]], text: str = "") -> AssistantMessage:
     """A message that calls tools.
 
     Args:

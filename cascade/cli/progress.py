@@ -143,4 +143,10 @@ def _attempt_line(attempt: Attempt) -> Text:
     mark, style = ("solved", "green") if attempt.success else ("failed", "red")
     told = f" · {attempt.steps} steps · {attempt.elapsed_s:.2f} s"
     why = "" if attempt.success else f" · {one_line(attempt.reason, 80)}"
-    return Text.assemble((mark, style), f"  {attempt.label.task}", (told + why, "dim"))
+    return Text.assemble(
+        (mark, style),
+        f"  {attempt.label.task}",
+        (told + why, "dim"),
+        no_wrap=True,
+        overflow="ellipsis",
+    )

@@ -104,7 +104,7 @@ def totals(state: State) -> Text:
 def accounts_table(state: State) -> Table:
     """The ledger: tokens and cost by lane, role and what became of the calls."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for heading in ("lane", "role", "draft"):
+    for heading in ("lane", "role", "became"):
         table.add_column(heading, overflow="fold")
     for heading in ("calls", "input", "cached", "written", "output", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -48,6 +48,7 @@ _ONSETS = [
 ]
 _VOWELS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ai", "ea", "ie", "oo"]
 _CODAS = ["", "", "", *["n", "r", "l", "s", "m", "k", "t", "nd", "rt", "ll", "ss", "x", "ck", "st"]]
+_INVENTED_SHARE = 0.35  # of words that no list holds, so that copying is learnt for any word
 _SHARE = 8  # one word in eight is for evaluation only
 
 _ITEMS = [
@@ -147,17 +148,22 @@ def person(rng: random.Random, pool: Pool) -> str:
 
 
 def item(rng: random.Random, pool: Pool) -> str:
-    """Return a thing that can be ordered."""
+    """Return a thing that can be ordered, at times of a make that nobody has heard of."""
+    if rng.random() < _INVENTED_SHARE:
+        return _word(rng, pool, (1, 2, 2, 3)).lower()
     return rng.choice([word for word in _ITEMS if pool_of(word) == pool])
 
 
 def remark(rng: random.Random, pool: Pool) -> str:
     """Return a short lower-case sentence for a message or a note."""
-    parts = (_SUBJECTS[pool], _PREDICATES[pool], _ENDINGS[pool])
-    return "".join(
-        separator + rng.choice(part.split("|"))
-        for separator, part in zip(("", " ", ""), parts, strict=True)
-    )
+    subject = rng.choice(_SUBJECTS[pool].split("|"))
+    if rng.random() < _INVENTED_SHARE:
+        article = rng.choice(("the", "your", "our", "a", "this"))
+        subject = f"{article} {_word(rng, pool, (1, 2, 2, 3)).lower()}"
+    predicate = rng.choice(_PREDICATES[pool].split("|"))
+    if rng.random() < _INVENTED_SHARE:
+        predicate = f"is {rng.choice(('at', 'with', 'from', 'in'))} {_word(rng, pool, (1, 2, 2)).lower()}"
+    return f"{subject} {predicate}{rng.choice(_ENDINGS[pool].split('|'))}"
 
 
 def misspell(rng: random.Random, name: str) -> str:

@@ -87,8 +87,10 @@ async def evaluate(
     places = anyio.CapacityLimiter(concurrency)
 
     async def attempt(run: _Run) -> None:
-        async with places:
+        try:
             made = await _attempt(cascade, run, policy, clock, on_event)
+        finally:
+            places.release_on_behalf_of(run.trajectory_id)
         attempts[run.trajectory_id] = made
         if on_attempt is not None:
             on_attempt(made)
@@ -97,6 +99,8 @@ async def evaluate(
         async with anyio.create_task_group() as group:
             for run in runs:
                 if run.trajectory_id not in attempts:
+                    # Taken here and not in the task, so that tasks begin in their order.
+                    await places.acquire_on_behalf_of(run.trajectory_id)
                     group.start_soon(attempt, run)
     ordered = tuple(attempts[run.trajectory_id] for run in runs)
     lowest = min(cascade.lanes, key=lambda lane: lane.tier)

@@ -3,7 +3,7 @@
 import math
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -256,7 +256,7 @@ class Cascade:
         trajectory_id: str | None = None,
         metadata: Mapping[str, JsonValue] | None = None,
         on_delta: Callable[[Delta], None] | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Runs one task and yields its events as they happen; the last one is `finished`.
 
         Leaving the loop early stops the trajectory; close the iterator (`contextlib.aclosing`) to

@@ -1,6 +1,6 @@
 """Running one tool call, whatever comes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -55,11 +55,7 @@ async def run_tool(
     limit_s = max(min(limits), 0.0) if limits else None
     with anyio.move_on_after(limit_s) as scope:
         try:
-            value: Any = (
-                bound()
-                if tool.is_async
-                else await anyio.to_thread.run_sync(bound, abandon_on_cancel=True, limiter=threads)
-            )
+            value: Any = bound() if tool.is_async else await _in_thread(bound, threads)
             if isawaitable(value):
                 value = await value
             text = result_text(value)
@@ -69,6 +65,14 @@ async def run_tool(
     if scope.cancelled_caught:
         return _run(call, f"timed out after {limit_s:g} s", "timeout", tool)
     raise AssertionError("a scope ends by its body or by its deadline")
+
+
+async def _in_thread(bound: Callable[[], Any], threads: anyio.CapacityLimiter | None) -> Any:
+    # Boxed, as trio refuses a coroutine as a thread's result, and a sync function may return one.
+    boxed = await anyio.to_thread.run_sync(
+        lambda: (bound(),), abandon_on_cancel=True, limiter=threads
+    )
+    return boxed[0]
 
 
 def _run(call: ToolCall, text: str, outcome: ToolOutcome, tool: Tool | None = None) -> ToolRun:

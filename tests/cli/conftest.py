@@ -24,7 +24,7 @@ TOOLS = '''
 
 
     @tool(side_effect="read")
-    def look(number: int) -> str:
+    async def look(number: int) -> str:
         """Looks a number up.
 
         Args:

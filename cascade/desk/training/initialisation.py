@@ -12,8 +12,8 @@ gradient descent they take most of a small budget, so they are laid down here an
   into a part of the residual stream of its own.
 - Block 1: two heads match the codes of the current and the two tokens before against those before
   every earlier place, and copy the code found there; the third takes some of the current code away.
-- Later blocks: two heads of each copy the code of whatever they attend to, so that what is left to
-  learn is where to look.
+- Later blocks: two heads of each copy the code of what they attend to, at first what looks like a
+  name, a number or a word, so that what is left to learn is when and where to look.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,9 @@ _FAST = 12  # rotary pairs that tell neighbouring places apart
 _SLOW = 13  # first pair that hardly turns over the length of a conversation
 _SHARPNESS = 8.0
 _LOOK = 1.5
+_CAPITAL, _DIGIT, _WORD = 2, 1, 4
+_SOUGHT = ((_CAPITAL, _DIGIT), (_CAPITAL, _WORD))  # by two heads of each later block
+_INTEREST = 3.5  # nats by which the look that is sought raises a score
 _SPACE = "\u0120"  # how byte-level BPE writes a space
 _MATCH = 8.0  # nats by which one matching token raises a score
 _WEIGHTS = (1.0, 0.9, 0.75)  # of the current token and of those one and two places before
@@ -58,8 +61,9 @@ def initialise(decoder: Decoder, tokens: Sequence[str], seed: int) -> None:
     scale = (embedding.square().mean(-1).sqrt().mean()).item()
     _look_back(decoder.blocks[0], frequencies(shape), scale)
     _match_and_copy(decoder.blocks[1], frequencies(shape), generator)
-    for block in decoder.blocks[2:]:
-        for head in range(2):
+    for block, looks in zip(decoder.blocks[2:], _SOUGHT, strict=False):
+        for head, look in enumerate(looks):
+            _attend_to_look(block, head, look)
             _pass_code(block, head, target=0, gain=0.5)
 
 
@@ -68,13 +72,13 @@ def _look(token: str) -> int:
     if token.startswith("<"):
         return 0
     if token[0].isdigit():
-        return 1
+        return _DIGIT
     if token[0].isupper() and token[0].isascii():
-        return 2
+        return _CAPITAL
     if token[0].islower() and token[0].isascii():
         return 3
     if token[0] == _SPACE:
-        return 4 if len(token) > 1 else 5
+        return _WORD if len(token) > 1 else 5
     return 6
 
 
@@ -124,6 +128,14 @@ def _attend_at(
         block.query.weight[start + 2 * pair + 1, column] = strength * angle.sin()
         block.key.weight[start + 2 * pair, column] = strength
         block.key.weight[start + 2 * pair + 1, column] = 0.0
+
+
+def _attend_to_look(block: Block, head: int, look: int) -> None:
+    # The slowest rotary pair does not turn, so the distance plays no part.
+    row = (head + 1) * block.shape.head_width - 2
+    strength = (_INTEREST * block.shape.head_width**0.5 / _CONSTANT / _LOOK) ** 0.5
+    block.query.weight[row, 4 * _CODE] += strength
+    block.key.weight[row, 4 * _CODE + 1 + look] += strength
 
 
 def _pass_code(block: Block, head: int, *, target: int, gain: float) -> None:

@@ -120,7 +120,10 @@ def _json_calls(rules: Rules, syntax: JsonCalls, schemas: _Schemas, most: int) -
     if syntax.bare:
         names = "|".join(map(re.escape, schemas))
         field = re.escape(syntax.name_field)
-        return CallGrammar(body=body, patterns=(rf'^\s*(\{{\s*"{field}":\s*"(?:{names})")',))
+        kind = r'(?:"type":\s*"function",\s*)?'
+        return CallGrammar(
+            body=body, patterns=(rf'^\s*(\{{\s*{kind}"{field}":\s*"(?:{names})")',)
+        )
     return CallGrammar(body=_in_section(syntax, body), words=(_opener(syntax),))
 
 
@@ -138,15 +141,17 @@ def _json_object(rules: Rules, syntax: JsonCalls, name: str, schema: Mapping[str
         f"{quoted(syntax.name_field)} {colon} {quoted(name)}",
         f"{quoted(syntax.arguments_field)} {colon} {arguments}",
     ]
-    inner = f" {comma} ".join(members)
+    inner = f" {comma} ".join(reversed(members) if syntax.arguments_first else members)
     if syntax.id_field:
         id_ = f'{quoted(syntax.id_field)} {colon} "\\"" {_ID} "\\""'
         inner = f"({id_} {comma})? {inner}" if syntax.id_first else f"{inner} ({comma} {id_})?"
-    body = f'"{{" {SPACE} {inner} {SPACE} "}}"'
+    constant = ""
+    if syntax.constant is not None:
+        key, value = syntax.constant
+        constant = f"({quoted(key)} {colon} {quoted(value)} {comma})? "
     if syntax.wrapper:
-        kind = f"{quoted('type')} {colon} {quoted('function')} {comma}"
-        return f'"{{" {SPACE} ({kind})? {quoted(syntax.wrapper)} {colon} {body} {SPACE} "}}"'
-    return body
+        inner = f'{quoted(syntax.wrapper)} {colon} "{{" {SPACE} {inner} {SPACE} "}}"'
+    return f'"{{" {SPACE} {constant}{inner} {SPACE} "}}"'
 
 
 def _head(layout: Layout, name: str) -> str:

@@ -106,7 +106,7 @@ _COHERE_MARKS = ("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|
 _KIMI = NamedCalls(
     section_start="<|tool_calls_section_begin|>",
     section_end="<|tool_calls_section_end|>",
-    head=("<|tool_call_begin|>functions.", _NAME, ":", _ID, "<|tool_call_argument_begin|>"),
+    head=("<|tool_call_begin|>", "functions.", _NAME, ":", _ID, "<|tool_call_argument_begin|>"),
     tail="<|tool_call_end|>",
     id_from_head=True,
 )
@@ -142,6 +142,7 @@ _APERTUS = JsonCalls(
     array=True,
     name_is_key=True,
 )
+_LLAMA = JsonCalls(bare=True, arguments_field="parameters", constant=("type", "function"))
 _SEED = _function_tags("seed:tool_call", line="", union="text")
 _QWEN_CODER = _function_tags("tool_call", line="\n", union="json")
 _PYTHONIC = PythonicCalls(section_start="<|tool_call_start|>", section_end="<|tool_call_end|>")
@@ -237,7 +238,7 @@ _ENTRIES: tuple[tuple[Dialect, tuple[str, ...]], ...] = (
     (HERMES, ("<tool_call>", "</tool_call>")),
     (_array("<|tool_call|>"), ("<|tool_call|>",)),
     (
-        _dialect("bare-json", JsonCalls(bare=True, arguments_field="parameters")),
+        _dialect("bare-json", _LLAMA),
         ('{"name": ', '"parameters": '),
     ),
 )

@@ -343,5 +343,9 @@ def _thoughts(rules: Rules, markers: ReasoningMarkers | None, *, is_open: bool) 
     """Body of the thoughts that may, or must, stand before a required call."""
     if markers is None:
         return ""
-    rest = f"{until(rules, markers.end)} {literal(markers.end)} {SPACE}"
-    return rest if is_open else f"({literal(markers.start)} {rest})?"
+    end = f"{literal(markers.end)} {SPACE}"
+    rest = f"{until(rules, markers.end)} {end}"
+    if is_open:
+        return rest
+    # Some models close a block that nothing opened.
+    return f"({SPACE} {literal(markers.start)} {rest} | {end})?"

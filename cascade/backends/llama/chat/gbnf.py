@@ -151,7 +151,7 @@ def any_order(
         """What may follow a member while `left` are still to come."""
         if not left:
             return repeated(f"{separator} {option}", 0, most) if option else '""'
-        lead = f"({separator} {option})? " if option else ""
+        lead = repeated(f"{separator} {option}", 0, most) + " " if option else ""
         return rules.add(f"{hint}-rest", f"{lead}{separator} {one_of(left)}")
 
     def one_of(left: tuple[str, ...]) -> str:
@@ -160,6 +160,6 @@ def any_order(
         return "(" + " | ".join(parts) + ")"
 
     if required:
-        lead = f"({option} {separator})? " if option else ""
+        lead = repeated(f"{option} {separator}", 0, most) + " " if option else ""
         return lead + one_of(tuple(dict.fromkeys(required)))
     return f"({option} {repeated(f'{separator} {option}', 0, most - 1)})?" if option else '""'

@@ -173,4 +173,5 @@ def _piece(part: str | Slot, name: str) -> str:
         return name
     if isinstance(part, Slot):
         return _SLOTS[part]
-    return (r"\s*" if part[:1].isspace() else "") + loose(part).pattern
+    before, behind = (r"\s*" if char.isspace() else "" for char in (part[:1], part[-1:]))
+    return before + loose(part).pattern + behind

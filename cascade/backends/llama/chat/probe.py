@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from cascade.backends.llama.chat.affixes import common_suffix
@@ -137,6 +137,8 @@ class _Fields:
     id: str
     id_first: bool
     wrapper: str
+    arguments_first: bool = False
+    constant: tuple[str, str] | None = None
 
 
 def _fields(value: object) -> _Fields | None:
@@ -144,28 +146,29 @@ def _fields(value: object) -> _Fields | None:
     if not isinstance(value, dict):
         return None
     held = cast("dict[str, Any]", value)  # JSON keys are strings
-    if list(held) == ["zq_tool"]:
+    keys = list(held)
+    if keys == ["zq_tool"]:
         return _Fields(name="", arguments="", id="", id_first=False, wrapper="")
     id_ = next((key for key, item in held.items() if item in _IDS), "")
-    name = next((key for key, item in held.items() if item == "zq_tool"), None)
-    if name is None:
-        wrapped = ((key, _fields(item)) for key, item in held.items())
-        key, inner = next(((key, inner) for key, inner in wrapped if inner), ("", None))
-        return inner and _Fields(
-            name=inner.name, arguments=inner.arguments, id="", id_first=False, wrapper=key
-        )
-    arguments = next(
-        (key for key, item in held.items() if key != name and "zq alpha" in json.dumps(item)),
-        None,
-    )
-    if arguments is None:
+    name = next((key for key, item in held.items() if item == "zq_tool"), "")
+    inner = {key: json.dumps(item) for key, item in held.items() if key != name}
+    arguments = next((key for key, text in inner.items() if "zq alpha" in text), "")
+    texts = {key: item for key, item in held.items() if isinstance(item, str)}
+    constants = [(key, text) for key, text in texts.items() if key not in (id_, name, arguments)]
+    constant = constants[0] if constants else None
+    if not arguments:
         return None
+    if not name:
+        found = _fields(held[arguments])
+        return None if found is None else replace(found, wrapper=arguments, constant=constant)
     return _Fields(
         name=name,
         arguments=arguments,
         id=id_,
-        id_first=bool(id_) and next(iter(held)) == id_,
+        id_first=keys[0] == id_,
         wrapper="",
+        arguments_first=keys.index(arguments) < keys.index(name),
+        constant=constant,
     )
 
 
@@ -190,6 +193,8 @@ def _json_syntax(
         id_first=fields.id_first,
         name_is_key=not fields.name,
         wrapper=fields.wrapper,
+        arguments_first=fields.arguments_first,
+        constant=fields.constant,
     )
 
 

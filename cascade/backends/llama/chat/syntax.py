@@ -58,6 +58,8 @@ class JsonCalls(_Section):
         id_first: The id is the first member, not the last.
         name_is_key: The object's only key is the tool's name, its value the arguments.
         wrapper: Key of an outer object that holds name and arguments; empty when there is none.
+        arguments_first: The arguments stand before the name.
+        constant: Key and text of a member that is the same in all calls and may be missing.
         bare: There is no marker: a JSON object that names an offered tool is a call.
         fenced: The JSON stands in a Markdown code fence.
     """
@@ -71,6 +73,8 @@ class JsonCalls(_Section):
     id_first: bool = False
     name_is_key: bool = False
     wrapper: str = ""
+    arguments_first: bool = False
+    constant: tuple[str, str] | None = None
     bare: bool = False
     fenced: bool = False
 

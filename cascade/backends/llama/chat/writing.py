@@ -79,8 +79,11 @@ def _json_object(syntax: JsonCalls, call: WrittenCall) -> dict[str, Any]:
     if syntax.name_is_key:
         return {name: dict(arguments)}
     held: dict[str, Any] = {syntax.name_field: name, syntax.arguments_field: dict(arguments)}
+    if syntax.arguments_first:
+        held = dict(reversed(held.items()))
     if syntax.wrapper:
-        return {"type": "function", syntax.wrapper: held}
+        constant = dict([syntax.constant]) if syntax.constant else {}
+        return {**constant, syntax.wrapper: held}
     if not syntax.id_field or not id_:
         return held
     return {syntax.id_field: id_, **held} if syntax.id_first else {**held, syntax.id_field: id_}

@@ -54,12 +54,13 @@ class RowStatistics:
     def measure(self, logits: Floats) -> Rows:
         """Return the figures of (rows, width) logits, which are used as work space and restored."""
         figures = Rows([], [], [], [], [], [])
-        if len(logits) <= _FEW_ROWS or self._block == 1:
-            for row in logits:
-                self._measure_row(row, figures)
-            return figures
-        for start in range(0, len(logits), self._block):
-            self._measure_block(logits[start : start + self._block], figures)
+        with np.errstate(invalid="ignore"):  # 0 * -inf where a model bans tokens: mended below
+            if len(logits) <= _FEW_ROWS or self._block == 1:
+                for row in logits:
+                    self._measure_row(row, figures)
+            else:
+                for start in range(0, len(logits), self._block):
+                    self._measure_block(logits[start : start + self._block], figures)
         return figures
 
     def _measure_row(self, row: Floats, figures: Rows) -> None:
@@ -73,7 +74,7 @@ class RowStatistics:
         weights = np.exp(shifted, out=self._weights[0])
         total = float(weights.sum())
         mean = float(weights.dot(shifted))
-        if mean != mean:  # noqa: PLR0124 - not a number: 0 * -inf, a model that bans tokens
+        if math.isnan(mean):
             mean = float(weights.dot(np.maximum(shifted, _LOWEST)))
         log_total = math.log(total)
         figures.best.append(best)
