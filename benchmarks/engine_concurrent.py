@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument(
         "--count-tokens",
         action="store_true",
-        help="stop the baseline by a token count of our own: with random weights it waits for whole "
+        help="stop the baseline by our own token count: with random weights it waits for whole "
         "UTF-8 characters, far beyond max_tokens",
     )
     arguments = parser.parse_args()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import anyio
 
@@ -30,7 +31,20 @@ _SYSTEM = (
     "calculator(expression)\nupdate_order(order_id, status)\nsend_message(customer_id, text)"
     "<|im_end|>\n"
 )
-_WORDS = "order customer refund shipped lamp desk chair paid late invoice total status".split()
+_WORDS = [
+    "order",
+    "customer",
+    "refund",
+    "shipped",
+    "lamp",
+    "desk",
+    "chair",
+    "paid",
+    "late",
+    "invoice",
+    "total",
+    "status",
+]
 
 
 @dataclass(slots=True)
@@ -61,7 +75,7 @@ class Cost:
 class Stopwatch:
     """Measures the wall and processor time of a `with` block, into `cost`."""
 
-    def __enter__(self) -> "Stopwatch":
+    def __enter__(self) -> Self:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         return self
 

@@ -1,7 +1,7 @@
 """The chat front end behind the three functions that the project's case files are checked with.
 
-A checker calls `parse`, `render` and `grammar` with a template's text and one case; none of them looks at
-the template's name.
+A checker calls `parse`, `render` and `grammar` with a template's text and one case; none of them
+looks at the template's name.
 """
 
 import datetime as dt
@@ -102,7 +102,7 @@ def grammar(
         generation_prompt=generation_prompt,
     )
     if made is None:
-        return {"gbnf": 'root ::= [^\\x00]*\n', "lazy": False, "triggers": []}
+        return {"gbnf": "root ::= [^\\x00]*\n", "lazy": False, "triggers": []}
     patterns = [{"type": "pattern", "value": value} for value in made.trigger_patterns]
     return {
         "gbnf": made.gbnf,

@@ -132,12 +132,9 @@ def main() -> None:
     code = run_command(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    if any(thread is not threading.main_thread() and not thread.daemon for thread in _threads()):
+    main_thread = threading.main_thread()
+    if any(not one.daemon and one is not main_thread for one in threading.enumerate()):
         # A tool that was given up still blocks its thread, which nothing can stop; Python would
         # wait for it for ever.
         os._exit(code)
     sys.exit(code)
-
-
-def _threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.is_alive()]

@@ -98,8 +98,9 @@ def command(
         view.stop()
         click.echo("stopping; once more to quit at once", err=True)
 
-    async def work() -> Evaluation:
-        with options.runtime(traces=folder, max_trajectories=concurrency) as runtime:
+    with options.runtime(traces=folder, max_trajectories=concurrency) as runtime:
+
+        async def work() -> Evaluation:
             async with runtime:
                 return await evaluate(
                     runtime,
@@ -113,8 +114,8 @@ def command(
                     on_attempt=view.on_attempt,
                 )
 
-    with view:
-        evaluation = run_until_interrupted(work, on_stop=stopping)
+        with view:
+            evaluation = run_until_interrupted(work, on_stop=stopping)
     if evaluation is None:
         go_on = shlex.join(["cascade", *session.arguments, *_missing_out(out, folder)])
         click.echo(f"interrupted: {view.finished} of {tasks} tasks are judged", err=True)

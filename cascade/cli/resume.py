@@ -65,13 +65,14 @@ def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_
             view.on_event(scored)
         return result
 
-    async def work(view: TrajectoryView) -> Result:
-        with options.runtime(lanes=state.head().lanes) as runtime:
+    with options.runtime(lanes=state.head().lanes) as runtime:
+
+        async def work(view: TrajectoryView) -> Result:
             async with runtime:
                 return await run(runtime, view)
 
-    again = [part for reference in tools for part in ("--tools", reference)]
-    return follow(work, as_json=as_json, trace_of=lambda _: trace, again=again, state=state)
+        again = [part for reference in tools for part in ("--tools", reference)]
+        return follow(work, as_json=as_json, trace_of=lambda _: trace, again=again, state=state)
 
 
 def _label(recorded: Trace) -> TaskLabel | None:

@@ -73,8 +73,9 @@ def command(
         raise click.UsageError("the task is empty")
     folder = None if no_record else traces
 
-    async def work(view: TrajectoryView) -> Result:
-        with options.runtime(traces=folder) as runtime:
+    with options.runtime(traces=folder) as runtime:
+
+        async def work(view: TrajectoryView) -> Result:
             async with runtime:
                 return await runtime.run(
                     text,
@@ -85,11 +86,11 @@ def command(
                     on_delta=view.on_delta,
                 )
 
-    return follow(
-        work,
-        as_json=as_json,
-        trace_of=lambda state: (
-            None if folder is None else folder / f"{state.head().trajectory_id}.jsonl"
-        ),
-        again=[part for reference in tools for part in ("--tools", reference)],
-    )
+        return follow(
+            work,
+            as_json=as_json,
+            trace_of=lambda state: (
+                None if folder is None else folder / f"{state.head().trajectory_id}.jsonl"
+            ),
+            again=[part for reference in tools for part in ("--tools", reference)],
+        )

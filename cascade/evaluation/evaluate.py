@@ -1,7 +1,7 @@
 """Runs a suite's tasks through a runtime and judges what came of each."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
@@ -84,30 +84,39 @@ async def evaluate(
     clock = clock or SystemClock()
     runs = _runs(suite, tasks, seed, reference)
     attempts = {attempt.trajectory_id: attempt for attempt in done}
-    places = anyio.CapacityLimiter(concurrency)
 
     async def attempt(run: _Run) -> None:
-        try:
-            made = await _attempt(cascade, run, policy, clock, on_event)
-        finally:
-            places.release_on_behalf_of(run.trajectory_id)
+        made = await _attempt(cascade, run, policy, clock, on_event)
         attempts[run.trajectory_id] = made
         if on_attempt is not None:
             on_attempt(made)
 
-    with one_exception():
-        async with anyio.create_task_group() as group:
-            for run in runs:
-                if run.trajectory_id not in attempts:
-                    # Taken here and not in the task, so that tasks begin in their order.
-                    await places.acquire_on_behalf_of(run.trajectory_id)
-                    group.start_soon(attempt, run)
+    await _all(attempt, [run for run in runs if run.trajectory_id not in attempts], concurrency)
     ordered = tuple(attempts[run.trajectory_id] for run in runs)
     lowest = min(cascade.lanes, key=lambda lane: lane.tier)
     report = EvaluationReport(
         suite=suite.name, seed=seed, arms=(Arm.of(arm or lowest.name, ordered, suite.families),)
     )
     return Evaluation(report=report, attempts=ordered)
+
+
+async def _all(
+    attempt: Callable[[_Run], Awaitable[None]], runs: Iterable[_Run], concurrency: int
+) -> None:
+    """Attempts all of *runs*, so many at once, and begins them in their order on any event loop."""
+    places = anyio.Semaphore(concurrency)
+
+    async def attempt_and_make_room(run: _Run) -> None:
+        try:
+            await attempt(run)
+        finally:
+            places.release()
+
+    with one_exception():
+        async with anyio.create_task_group() as group:
+            for run in runs:
+                await places.acquire()
+                group.start_soon(attempt_and_make_room, run)
 
 
 def _runs(suite: Suite, count: int, seed: int, reference: str | None) -> list[_Run]:

@@ -23,3 +23,12 @@ def test_an_example_runs_offline(examples: Path, name: str, last_line: str):
         check=True,
     )
     assert ended.stdout.splitlines()[-1] == last_line
+
+
+@pytest.mark.slow
+def test_the_smallest_example_runs_the_bundled_model(examples: Path):
+    ended = subprocess.run(  # noqa: S603 - a script of this repository
+        [sys.executable, str(examples / "smallest.py")], capture_output=True, text=True, check=True
+    )
+    assert "completed" in ended.stdout
+    assert ended.stdout.splitlines()[-1].startswith("Score(success=")

@@ -6,12 +6,14 @@ A decoder copies what followed an earlier occurrence of its last few tokens by t
 attention (the "induction heads" of Olsson et al., 2022, https://arxiv.org/abs/2209.11895). Found by
 gradient descent they take most of a small budget, so they are laid down here and left trainable:
 
-- An embedding holds a random code of the token, one constant, and what the token looks like (a
+- An embedding holds a random code of the token twice, in a part of the residual stream that is kept
+  clean and in one from which the logits are read; one constant; and what the token looks like (a
   capital, a digit, ...), which is all that a name never seen shares with those seen.
 - Block 0: head h attends to the token h + 1 places back, by rotary phase alone, and writes its code
-  into a part of the residual stream of its own.
+  into a part of its own.
 - Block 1: two heads match the codes of the current and the two tokens before against those before
-  every earlier place, and copy the code found there; the third takes some of the current code away.
+  every earlier place, and copy the code found there to where logits are read; the third clears the
+  current token's own code from there.
 - Later blocks: two heads of each copy the code of what they attend to, at first what looks like a
   name, a number or a word, so that what is left to learn is when and where to look.
 """
@@ -25,12 +27,15 @@ from cascade.desk.training.network import Block, Decoder, frequencies
 
 __all__ = ["initialise"]
 
-_CODE = 46  # four codes and a constant fit into a width of 192
+_CODE = 32  # five codes, a constant and seven looks fit into a width of 192
+_OUT = 4  # the part of the stream from which logits are read
+_REST = 5 * _CODE  # first place after the codes
 _CONSTANT = 2.0
 _FAST = 12  # rotary pairs that tell neighbouring places apart
 _SLOW = 13  # first pair that hardly turns over the length of a conversation
 _SHARPNESS = 8.0
 _LOOK = 1.5
+_MUTED = 0.2  # gain of the parts that are not meant for the logits
 _CAPITAL, _DIGIT, _WORD = 2, 1, 4
 _SOUGHT = ((_CAPITAL, _DIGIT), (_CAPITAL, _WORD))  # by two heads of each later block
 _INTEREST = 3.5  # nats by which the look that is sought raises a score
@@ -52,10 +57,12 @@ def initialise(decoder: Decoder, tokens: Sequence[str], seed: int) -> None:
     shape = decoder.shape
     embedding = torch.randn(decoder.embedding.weight.shape, generator=generator)
     embedding[:, _CODE:] *= 0.1
-    embedding[:, 4 * _CODE] = _CONSTANT
+    embedding[:, _OUT * _CODE : _REST] = embedding[:, :_CODE]
+    embedding[:, _REST] = _CONSTANT
     for token_id, token in enumerate(tokens):
-        embedding[token_id, 4 * _CODE + 1 + _look(token)] = _LOOK
+        embedding[token_id, _REST + 1 + _look(token)] = _LOOK
     decoder.embedding.weight.copy_(embedding)
+    decoder.norm.weight[: _OUT * _CODE] = _MUTED
     for block in decoder.blocks:
         _small_noise(block, generator)
     scale = (embedding.square().mean(-1).sqrt().mean()).item()
@@ -64,7 +71,7 @@ def initialise(decoder: Decoder, tokens: Sequence[str], seed: int) -> None:
     for block, looks in zip(decoder.blocks[2:], _SOUGHT, strict=False):
         for head, look in enumerate(looks):
             _attend_to_look(block, head, look)
-            _pass_code(block, head, target=0, gain=0.5)
+            _pass_code(block, head, target=_OUT, gain=0.5)
 
 
 def _look(token: str) -> int:
@@ -97,7 +104,7 @@ def _look_back(block: Block, speeds: Tensor, scale: float) -> None:
     for linear in (block.query, block.key, block.value, block.output):
         linear.weight.mul_(0.1)
     for head in range(block.shape.heads):
-        _attend_at(block, head, head + 1, speeds, column=4 * _CODE, strength=_SHARPNESS / constant)
+        _attend_at(block, head, head + 1, speeds, column=_REST, strength=_SHARPNESS / constant)
         _pass_code(block, head, target=head + 1, gain=scale)
 
 
@@ -113,9 +120,9 @@ def _match_and_copy(block: Block, speeds: Tensor, generator: torch.Generator) ->
             code = torch.randn(width - low, _CODE, generator=generator) * energy * weight
             block.query.weight[rows, place * _CODE : (place + 1) * _CODE] += code
             block.key.weight[rows, (place + 1) * _CODE : (place + 2) * _CODE] += code
-        _pass_code(block, head, target=0, gain=1.5)
-    _attend_at(block, 2, 0, speeds, column=4 * _CODE, strength=_SHARPNESS / _CONSTANT)
-    _pass_code(block, 2, target=0, gain=-0.25)
+        _pass_code(block, head, target=_OUT, gain=1.0)
+    _attend_at(block, 2, 0, speeds, column=_REST, strength=_SHARPNESS / _CONSTANT)
+    _pass_code(block, 2, target=_OUT, gain=-1.0)
 
 
 def _attend_at(
@@ -134,8 +141,8 @@ def _attend_to_look(block: Block, head: int, look: int) -> None:
     # The slowest rotary pair does not turn, so the distance plays no part.
     row = (head + 1) * block.shape.head_width - 2
     strength = (_INTEREST * block.shape.head_width**0.5 / _CONSTANT / _LOOK) ** 0.5
-    block.query.weight[row, 4 * _CODE] += strength
-    block.key.weight[row, 4 * _CODE + 1 + look] += strength
+    block.query.weight[row, _REST] += strength
+    block.key.weight[row, _REST + 1 + look] += strength
 
 
 def _pass_code(block: Block, head: int, *, target: int, gain: float) -> None:

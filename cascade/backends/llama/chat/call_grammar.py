@@ -121,9 +121,7 @@ def _json_calls(rules: Rules, syntax: JsonCalls, schemas: _Schemas, most: int) -
         names = "|".join(map(re.escape, schemas))
         field = re.escape(syntax.name_field)
         kind = r'(?:"type":\s*"function",\s*)?'
-        return CallGrammar(
-            body=body, patterns=(rf'^\s*(\{{\s*{kind}"{field}":\s*"(?:{names})")',)
-        )
+        return CallGrammar(body=body, patterns=(rf'^\s*(\{{\s*{kind}"{field}":\s*"(?:{names})")',))
     return CallGrammar(body=_in_section(syntax, body), words=(_opener(syntax),))
 
 

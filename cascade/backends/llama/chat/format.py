@@ -15,7 +15,7 @@ from cascade.backends.llama.chat.fallback import (
     with_calls_as_text,
     with_system_text,
 )
-from cascade.backends.llama.chat.gbnf import SPACE, Rules, literal, until
+from cascade.backends.llama.chat.gbnf import SPACE, Rules, class_char, literal, until
 from cascade.backends.llama.chat.output import Prompt, read_output, without_fence
 from cascade.backends.llama.chat.reasoning import (
     HARMONY_MARKERS,
@@ -331,12 +331,8 @@ def _schemas(tools: _Tools) -> dict[str, Mapping[str, Any]]:
 
 def _preamble(words: tuple[str, ...]) -> str:
     """Body of the few words that may stand before a required call."""
-    firsts = "".join(dict.fromkeys(_class_char(word[0]) for word in words))
+    firsts = "".join(dict.fromkeys(class_char(word[0]) for word in words))
     return f" [^{firsts}]{{0,{_MOST_PREAMBLE}}}" if firsts else f" {SPACE}"
-
-
-def _class_char(char: str) -> str:
-    return "\\" + char if char in "[]^-\\" else char
 
 
 def _thoughts(rules: Rules, markers: ReasoningMarkers | None, *, is_open: bool) -> str:

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 
-__all__ = ["SPACE", "Rules", "any_order", "literal", "marker", "repeated", "until"]
+__all__ = ["SPACE", "Rules", "any_order", "class_char", "literal", "marker", "repeated", "until"]
 
 SPACE = "space"
 """Rule of the white space between tokens: bounded, so that a model cannot loop in it."""
 
 _SPACE_BODY = '(" " | "\\n"{1,2} [ \\t]{0,16})?'
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-_CLASS_ESCAPES = {**_ESCAPES, '"': '"', "]": "\\]", "^": "\\^", "-": "\\-", "[": "\\["}
+_CLASS_ESCAPES = {**_ESCAPES, '"': '"', "]": "\\]", "[": "\\[", "^": "\\x5E", "-": "\\x2D"}
 _FREE_ORDER_LIMIT = 4
 _MOST_EXTRA = 64
 
@@ -71,6 +71,11 @@ def literal(text: str) -> str:
     return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
 
 
+def class_char(char: str) -> str:
+    """A character as it is written inside of square brackets."""
+    return _CLASS_ESCAPES.get(char, char)
+
+
 def marker(text: str) -> str:
     """A marker whose line breaks are optional white space.
 
@@ -105,7 +110,7 @@ def until(rules: Rules, end: str) -> str:
     for state, name in enumerate(names):
         steps = {char: _next_state(end, state, char) for char in dict.fromkeys(end)}
         steps = {char: to for char, to in steps.items() if to}
-        others = "".join(_CLASS_ESCAPES.get(char, char) for char in steps)
+        others = "".join(map(class_char, steps))
         alternatives = [f"[^{others}] {names[0]}"]
         alternatives += [
             f"{literal(char)} {names[to]}" for char, to in steps.items() if to < len(end)

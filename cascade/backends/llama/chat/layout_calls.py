@@ -29,7 +29,7 @@ def layout_openers(
     markers = filter(str.strip, (syntax.section_start, str(syntax.head[0])))
     found = [match.start() for marker in markers for match in loose(marker).finditer(text, start)]
     if isinstance(syntax, TaggedCalls) and syntax.bare_head:
-        bare = _pattern(syntax.bare_head, _names(known))
+        bare = _pattern(syntax.bare_head, _names(known), only_offered=True)
         found += [match.start() for match in bare.finditer(text, start)]
     return sorted(found)
 
@@ -73,7 +73,7 @@ def _read_call(
     start = cursor.at
     head = cursor.match(_pattern(syntax.head, _names(schemas)))
     if head is None and isinstance(syntax, TaggedCalls) and syntax.bare_head and is_first:
-        head = cursor.match(_pattern(syntax.bare_head, _names(schemas)))
+        head = cursor.match(_pattern(syntax.bare_head, _names(schemas), only_offered=True))
     if head is None:
         raise Unreadable(f"no tool name at {cursor.text[start:][:60]!r}")
     id_ = head.groupdict().get("id")
@@ -144,11 +144,14 @@ def _names(known: Iterable[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _pattern(layout: Layout, names: tuple[str, ...]) -> re.Pattern[str]:
-    """A head's pattern: an offered tool's name if one stands there, else anything like a name."""
+def _pattern(
+    layout: Layout, names: tuple[str, ...], *, only_offered: bool = False
+) -> re.Pattern[str]:
+    """A head's pattern: an offered tool's name if one stands there, else any word if allowed."""
     offered = "|".join(map(re.escape, names)) or r"(?!)"
     # What follows decides whether a short name is whole, so the longest one is tried first.
-    name = rf"(?P<name>{offered}|[^\s<>(){{}}\[\]\"'`|｜]+?)"
+    anything = r"(?!)" if only_offered else r"[^\s<>(){}\[\]\"'`|｜]+?"
+    name = rf"(?P<name>{offered}|{anything})"
     rest = layout[layout.index(Slot.NAME) + 1 :]
     is_last = not any(isinstance(part, Slot) or part.strip() for part in rest)
     ends = r"(?=[\s<\[]|$)" if is_last else ""

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from cascade.backends.llama.chat.gbnf import class_char
+
 __all__ = ["pattern_body"]
 
 _CLASSES = {"d": "[0-9]", "w": "[a-zA-Z0-9_]", "s": "[ \\t]", "D": "[^0-9]", "W": "[^a-zA-Z0-9_]"}
@@ -104,7 +106,7 @@ class _Reader:
             return _CLASS_PARTS[char]
         if char.isalnum():
             raise _Unsupported
-        return "\\" + char if char in "]^-[" else char
+        return class_char(char)
 
     def count(self) -> str:
         if match := _COUNT.match(self.text, self.at):

@@ -12,29 +12,33 @@ from typing import Any
 
 __all__ = ["AbortFlag", "NativeLog", "llama_library", "native_log"]
 
-_WARNING_LEVEL = 2
-_ERROR_LEVEL = 3
-_CONTINUED_LEVEL = 5
+_WARNING_LEVEL = 3  # as in ggml.h; the comments in llama-cpp-python number them otherwise
+_ERROR_LEVEL = 4
 
 
 class NativeLog:
     """Keeps llama.cpp's latest warnings and errors instead of letting them reach stderr."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=40)
+        self._warnings: deque[str] = deque(maxlen=20)
+        self._errors: deque[str] = deque(maxlen=20)
 
     def append(self, level: int, text: str) -> None:
         """Take one piece of log output; pieces below a warning are dropped."""
-        if level in {_WARNING_LEVEL, _ERROR_LEVEL}:
-            self._lines.append(text.strip())
+        if level == _WARNING_LEVEL:
+            self._warnings.append(text.strip())
+        elif level == _ERROR_LEVEL:
+            self._errors.append(text.strip())
 
     def clear(self) -> None:
         """Forget what was logged, before an action whose own complaints are wanted."""
-        self._lines.clear()
+        self._warnings.clear()
+        self._errors.clear()
 
     def tail(self, lines: int = 3) -> str:
-        """Return the latest complaints, joined, or a phrase that says there are none."""
-        return "; ".join(list(self._lines)[-lines:]) or "llama.cpp gave no reason"
+        """Return the latest errors, joined, or else the latest warnings."""
+        kept = self._errors or self._warnings
+        return "; ".join(list(kept)[-lines:]) or "llama.cpp gave no reason"
 
 
 @functools.cache

@@ -37,6 +37,7 @@ class Model:
         progress: Callable[[float], None] | None = None,
     ) -> None:
         self.path = path
+        self.gpu_layers = gpu_layers
         _require_gguf(path)
         self._lib: Any = llama_library()
         parameters: Any = self._lib.llama_model_default_params()

@@ -1,5 +1,6 @@
 """The thread that owns the context: admits requests, decodes batches, hands tokens out."""
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -72,8 +73,9 @@ class Worker:
         self._wake.set()
 
     def release(self, key: str) -> None:
-        """Forget a key once its requests are over, from any thread."""
-        self._post(lambda: self._memory.release(key))
+        """Forget a key once its requests are over, from any thread; a closed engine holds none."""
+        with contextlib.suppress(BackendUnavailable):
+            self._post(lambda: self._memory.release(key))
 
     def close(self) -> None:
         """End the thread and free the context; requests in progress fail."""
@@ -145,11 +147,10 @@ class Worker:
 
     def _end(self) -> None:
         """Fail what is left and free the C memory, contexts before grammars and weights."""
-        error = self._unavailable()
         while self._inbox:
             self._inbox.popleft()()
         for job in [*self._waiting, *(run.job for run in self._runs)]:
-            job.fail(error)
+            job.fail(self._unavailable())
         for run in self._runs:
             run.close()
         self._waiting.clear()

@@ -53,11 +53,11 @@ def test_tools_join_the_system_text_with_an_example(chat: ChatFormat, tools: lis
     assert '<tool_call>\n{"name": "function_name"' in system
 
 
-def test_calls_and_results_of_the_past_become_text(
-    chat: ChatFormat, tools: list[dict[str, Any]]
-):
+def test_calls_and_results_of_the_past_become_text(chat: ChatFormat, tools: list[dict[str, Any]]):
     text = chat.render(CONVERSATION, tools)
-    assert '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>' in text
+    assert (
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>' in text
+    )
     results = (
         "<|im_start|>user\n<tool_response>\n21 degrees\n</tool_response>\n"
         "<tool_response>\nnoon\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
@@ -65,9 +65,7 @@ def test_calls_and_results_of_the_past_become_text(
     assert text.endswith(results)
 
 
-def test_without_adapting_the_template_alone_decides(
-    chat: ChatFormat, tools: list[dict[str, Any]]
-):
+def test_without_adapting_the_template_alone_decides(chat: ChatFormat, tools: list[dict[str, Any]]):
     text = chat.render(CONVERSATION, tools, adapt=False)
     assert "get_weather" not in text
     assert "<|im_start|>tool\nnoon" in text

@@ -18,28 +18,31 @@ FRAME = (
     "{%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 LOOP = "{%- for one in message.tool_calls %}{% set call = one.function %}CALL{% endfor %}"
+MEMBERS = "{% for k, v in call.arguments | items %}ONE{% endfor %}"
+VALUE = "(v if v is string else v | tojson)"
+ARGUMENTS = "call.arguments | tojson"
 WRITTEN = {
     "probed:json": [
         "{{ '<act>' ~ {'tool': call.name, 'input': call.arguments} | tojson ~ '</act>' }}",
         "{{ '\\n@call ' ~ {'input': call.arguments, 'tool': call.name} | tojson ~ ' @end' }}",
         "{{ '<act>' ~ {'type': 'fn', 'fn': {'n': call.name, 'a': call.arguments}} | tojson }}",
-        "{{ '<act>' ~ {'id': one.id, 'tool': call.name, 'input': call.arguments} | tojson ~ '</act>' }}",
+        "{{ '<act>' ~ {'id': one.id, 'do': call.name, 'in': call.arguments} | tojson ~ '</act>' }}",
     ],
     "probed:named-json": [
-        "{{ '<fn>' ~ call.name ~ '</fn><json>' ~ call.arguments | tojson ~ '</json>' }}",
-        "{{ '<<use ' ~ call.name ~ '>>\\n```\\n' ~ call.arguments | tojson ~ '\\n```\\n' }}",
-        "{{ '<fn id=' ~ one.id ~ '>' ~ call.name ~ ':' ~ call.arguments | tojson ~ '</fn>' }}",
+        f"{{{{ '<fn>' ~ call.name ~ '</fn><json>' ~ {ARGUMENTS} ~ '</json>' }}}}",
+        f"{{{{ '<<use ' ~ call.name ~ '>>\\n```\\n' ~ {ARGUMENTS} ~ '\\n```\\n' }}}}",
+        f"{{{{ '<fn id=' ~ one.id ~ '>' ~ call.name ~ ':' ~ {ARGUMENTS} ~ '</fn>' }}}}",
     ],
     "probed:tagged": [
-        "{{ '[do]' ~ call.name ~ '\\n' }}{% for k, v in call.arguments | items %}"
-        "{{ '[arg]' ~ k ~ '[=]' ~ (v if v is string else v | tojson) ~ '[/arg]\\n' }}{% endfor %}"
-        "{{ '[/do]' }}",
-        "{{ '<use tool=\"' ~ call.name ~ '\">' }}{% for k, v in call.arguments | items %}"
-        "{{ '<set key=\"' ~ k ~ '\">' ~ (v if v is string else v | tojson) ~ '</set>' }}{% endfor %}"
-        "{{ '</use>' }}",
-        "{{ '<outer>\\n<fn=' ~ call.name ~ '>\\n' }}{% for k, v in call.arguments | items %}"
-        "{{ '<p=' ~ k ~ '>\\n' ~ (v if v is string else v | tojson) ~ '\\n</p>\\n' }}{% endfor %}"
-        "{{ '</fn>\\n</outer>\\n' }}",
+        "{{ '[do]' ~ call.name ~ '\\n' }}"
+        + MEMBERS.replace("ONE", f"{{{{ '[arg]' ~ k ~ '[=]' ~ {VALUE} ~ '[/arg]\\n' }}}}")
+        + "{{ '[/do]' }}",
+        "{{ '<use tool=\"' ~ call.name ~ '\">' }}"
+        + MEMBERS.replace("ONE", f"{{{{ '<set key=\"' ~ k ~ '\">' ~ {VALUE} ~ '</set>' }}}}")
+        + "{{ '</use>' }}",
+        "{{ '<outer>\\n<fn=' ~ call.name ~ '>\\n' }}"
+        + MEMBERS.replace("ONE", f"{{{{ '<p=' ~ k ~ '>\\n' ~ {VALUE} ~ '\\n</p>\\n' }}}}")
+        + "{{ '</fn>\\n</outer>\\n' }}",
     ],
 }
 SECTIONS = ("", "<all>")

@@ -2,8 +2,9 @@
 
 import importlib.util
 import json
+import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,14 +14,15 @@ import pytest
 
 
 @pytest.fixture
-def checker(case_files: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(case_files)  # the checker finds its grammar matcher there
+def checker(case_files: Path) -> Iterator[ModuleType]:
+    sys.path.insert(0, str(case_files))  # the checker finds its grammar matcher there
     spec = importlib.util.spec_from_file_location("chatformats_check", case_files / "check.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(case_files))
 
 
 def _failures(
@@ -45,17 +47,13 @@ def _failures(
 def test_outputs_of_the_reference_suite_are_read_without_a_miss(
     case_files: Path, checker: ModuleType
 ):
-    total, wrong = _failures(
-        case_files, "cases.jsonl", checker.check_parse, chatformats.parse
-    )
+    total, wrong = _failures(case_files, "cases.jsonl", checker.check_parse, chatformats.parse)
     assert total > 150
     assert wrong == {}
 
 
 def test_messages_survive_rendering_and_reading(case_files: Path, checker: ModuleType):
-    total, wrong = _failures(
-        case_files, "derived.jsonl", checker.check_parse, chatformats.parse
-    )
+    total, wrong = _failures(case_files, "derived.jsonl", checker.check_parse, chatformats.parse)
     assert total > 300
     assert wrong == {}
 

@@ -18,7 +18,7 @@ MakeEngine = Any
 
 
 class CancelAt:
-    """An `on_token` that cancels a scope at the n-th token and holds the engine until that is done."""
+    """An `on_token` that cancels a scope at the n-th token, and waits until that is done."""
 
     def __init__(self, engine: Engine, number: int) -> None:
         self.scope = anyio.CancelScope()
@@ -38,7 +38,9 @@ class CancelAt:
         return False
 
 
-async def cancelled_ask(engine: Engine, prompt: list[int], number: int, key: str = "key") -> CancelAt:
+async def cancelled_ask(
+    engine: Engine, prompt: list[int], number: int, key: str = "key"
+) -> CancelAt:
     cancel = CancelAt(engine, number)
     with cancel.scope:
         try:

@@ -73,8 +73,12 @@ async def test_no_tokens_asked_for_only_warms_the_sequence(engine: Engine):
 
 
 async def test_requests_in_one_batch_answer_as_alone(engine: Engine):
-    prompts = [prompt_of(engine, f"{word} order {word}") for word in ("the", "file", "name", "read")]
-    alone = [await ask(engine, prompt, key=f"alone {index}") for index, prompt in enumerate(prompts)]
+    prompts = [
+        prompt_of(engine, f"{word} order {word}") for word in ("the", "file", "name", "read")
+    ]
+    alone = [
+        await ask(engine, prompt, key=f"alone {index}") for index, prompt in enumerate(prompts)
+    ]
     together: dict[int, tuple[int, ...]] = {}
 
     async def one(index: int) -> None:
@@ -119,7 +123,9 @@ async def test_a_full_context_ends_the_generation(make_engine: Any):
     assert generation.prompt_tokens + len(generation.tokens) == 256
 
 
-async def test_penalties_and_temperature_change_the_choice_but_not_the_log_probability(engine: Engine):
+async def test_penalties_and_temperature_change_the_choice_but_not_the_log_probability(
+    engine: Engine,
+):
     prompt = prompt_of(engine, "the the the the")
     greedy = await ask(engine, prompt, max_tokens=1)
     hot = Sampling(temperature=50.0, seed=3)

@@ -64,14 +64,16 @@ async def test_a_grammar_that_cannot_be_read_fails_its_request_only(engine: Engi
     prompt = prompt_of(engine, "x")
     with pytest.raises(ModelError, match="cannot read the grammar"):
         await ask(engine, prompt, grammar=Grammar(gbnf="root ::= undefined-rule"))
+    broken = Grammar(gbnf=CALL, lazy=True, trigger_patterns=("(",))
     with pytest.raises(ModelError, match="trigger pattern"):
-        broken = Grammar(gbnf=CALL, lazy=True, trigger_patterns=("(",))
         await ask(engine, prompt, grammar=broken)
     assert len((await ask(engine, prompt)).tokens) == 8
 
 
 def test_a_lazy_grammar_allows_anything_before_its_trigger(model: Model, cache: GrammarCache):
-    state = GrammarState(Grammar(gbnf=CALL, lazy=True, trigger_words=("<tool_call>",)), cache, model)
+    state = GrammarState(
+        Grammar(gbnf=CALL, lazy=True, trigger_words=("<tool_call>",)), cache, model
+    )
     before = model.tokenize("any text, tool_call or not: <tool")
     assert all(accept_all(state, before))
     assert not state.in_force
@@ -79,9 +81,11 @@ def test_a_lazy_grammar_allows_anything_before_its_trigger(model: Model, cache: 
 
 @pytest.mark.parametrize("special", [True, False])
 def test_a_trigger_word_puts_the_grammar_in_force_however_it_is_split(
-    model: Model, cache: GrammarCache, special: bool
+    model: Model, cache: GrammarCache, *, special: bool
 ):
-    state = GrammarState(Grammar(gbnf=CALL, lazy=True, trigger_words=("<tool_call>",)), cache, model)
+    state = GrammarState(
+        Grammar(gbnf=CALL, lazy=True, trigger_words=("<tool_call>",)), cache, model
+    )
     assert all(accept_all(state, model.tokenize("sure: <tool_call>", special=special)))
     assert state.in_force
     assert not state.allows(model.tokenize("x")[0])

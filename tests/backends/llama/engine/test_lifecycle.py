@@ -11,7 +11,11 @@ from engine_requests import ask, prompt_of
 
 from cascade.backends.llama.engine import Engine, EngineSettings, GenerateRequest, Model
 from cascade.backends.llama.engine.bindings import NativeLog
-from cascade.backends.llama.engine.engine import complete_settings
+from cascade.backends.llama.engine.settings import (
+    complete_settings,
+    free_memory,
+    require_memory,
+)
 from cascade.errors import BackendUnavailable, ConfigError, ModelError
 
 
@@ -23,7 +27,7 @@ def test_tokens_and_text_go_both_ways(model: Model):
     assert len(model.tokenize(text, special=False)) > len(tokens)
     assert model.tokenize("") == []
     assert model.end_tokens == {model.eos, model.bos}
-    assert model.eot == model.eos
+    assert model.eot in {-1, *range(model.vocabulary_size)}
 
 
 def test_metadata_is_read_from_the_file(model: Model):
@@ -80,10 +84,17 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str], llama_path: Path,
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_context_that_no_memory_holds_is_one_error(model: Model):
-    settings = EngineSettings(context_tokens=2_000_000_000, sequences=1)
-    with pytest.raises(ModelError, match="Lower `context_tokens`"):
-        Engine(model, settings)
+def test_a_context_that_no_memory_holds_is_refused_before_the_system_ends_the_process(
+    model: Model,
+):
+    with pytest.raises(ModelError, match=r"takes 512000.0 GB.* are free: lower"):
+        Engine(model, EngineSettings(context_tokens=1_000_000_000_000, sequences=1))
+    settings = complete_settings(EngineSettings(sequences=2), model)
+    needed = 2 * 512 * model.cell_values * 2
+    require_memory(settings, model, available_bytes=needed)
+    with pytest.raises(ModelError, match="kv_type"):
+        require_memory(settings, model, available_bytes=needed - 1)
+    assert free_memory() > 0
 
 
 def test_open_settings_are_completed_from_the_model(model: Model):
@@ -125,8 +136,8 @@ async def test_closing_fails_requests_in_progress(make_engine: Any):
     failures: list[BaseException] = []
     started = anyio.Event()
 
-    async def stream() -> None:
-        request = GenerateRequest(key="a", prompt=prompt_of(engine, "x"), max_tokens=5000)
+    async def stream(key: str) -> None:
+        request = GenerateRequest(key=key, prompt=prompt_of(engine, "x"), max_tokens=5000)
         try:
             async with engine.stream(request) as pieces:
                 async for _ in pieces:
@@ -134,15 +145,9 @@ async def test_closing_fails_requests_in_progress(make_engine: Any):
         except BackendUnavailable as problem:
             failures.append(problem)
 
-    async def wait() -> None:
-        try:
-            await ask(engine, prompt_of(engine, "y"), key="b")
-        except BackendUnavailable as problem:
-            failures.append(problem)
-
     async with anyio.create_task_group() as group:
-        group.start_soon(stream)
-        group.start_soon(wait)
+        group.start_soon(stream, "in progress")
+        group.start_soon(stream, "waiting for the only slot")
         await started.wait()
         engine.close()
     assert [str(failure) for failure in failures] == [
@@ -162,7 +167,7 @@ async def test_a_failure_of_the_thread_reaches_every_waiter(make_engine: Any):
 
     async def one(key: str) -> None:
         try:
-            await ask(engine, prompt, key=key, max_tokens=400, on_token=poison if key == "0" else None)
+            await ask(engine, prompt, key=key, max_tokens=400, on_token=poison)
         except BackendUnavailable as problem:
             failures.append(problem)
 
@@ -176,9 +181,11 @@ async def test_a_failure_of_the_thread_reaches_every_waiter(make_engine: Any):
 def test_the_log_keeps_complaints_only():
     log = NativeLog()
     assert log.tail() == "llama.cpp gave no reason"
-    log.append(1, "information\n")
-    log.append(3, "first\n")
-    log.append(2, "second\n")
+    log.append(2, "information\n")
+    log.append(3, "warning\n")
+    assert log.tail() == "warning"
+    log.append(4, "first\n")
+    log.append(4, "second\n")
     assert log.tail() == "first; second"
     log.clear()
     assert log.tail(1) == "llama.cpp gave no reason"

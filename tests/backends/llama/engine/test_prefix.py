@@ -6,7 +6,7 @@ import anyio
 import pytest
 from engine_requests import ask, prompt_of
 
-from cascade.backends.llama.engine import Engine, Generation
+from cascade.backends.llama.engine import Engine, GenerateRequest, Generation
 
 pytestmark = pytest.mark.anyio
 
@@ -34,10 +34,10 @@ async def ask_all(engine: Engine, prompts: list[list[int]], **options: Any) -> l
 
 async def test_a_longer_prompt_evaluates_only_what_is_new(engine: Engine):
     prompt = prompt_of(engine, "the order")
+    new = engine.tokenize("\n<|im_start|>user\nnot there yet")
     total = len(prompt)
     for _ in range(4):
         generation = await ask(engine, prompt, max_tokens=6)
-        new = engine.tokenize("\n<|im_start|>user\nnot there yet")
         prompt = [*prompt, *generation.token_ids, *new]
         total += 6 + len(new)
     last = await ask(engine, prompt, max_tokens=1)
@@ -71,7 +71,9 @@ async def test_the_same_prompt_again_evaluates_one_token(engine: Engine):
 
 @pytest.mark.parametrize("unified", [False, True])
 async def test_a_shared_prefix_is_computed_once_for_requests_of_the_same_moment(
-    make_engine: MakeEngine, unified: bool
+    make_engine: MakeEngine,
+    *,
+    unified: bool,
 ):
     engine = make_engine(sequences=16, context_tokens=256, kv_unified=unified)
     head, prompts = shared_prompts(engine, 16)
@@ -85,20 +87,16 @@ async def test_a_shared_prefix_is_computed_once_for_requests_of_the_same_moment(
         assert (await ask(alone, prompt, max_tokens=4)).token_ids == answer.token_ids
 
 
-async def test_a_sequence_in_the_middle_of_its_answer_lends_its_prompt(make_engine: MakeEngine):
-    engine = make_engine(sequences=4)
+async def test_a_sequence_in_the_middle_of_its_answer_lends_its_prompt(engine: Engine):
     head, prompts = shared_prompts(engine, 2)
-    answers: list[Generation] = []
-
-    async def second() -> None:
-        answers.append(await ask(engine, prompts[1], key="second"))
-
-    async with anyio.create_task_group() as group:
-        call_soon = anyio.lowlevel.current_token()
-        del call_soon
-        group.start_soon(second)
-        first = await ask(engine, prompts[0], key="first", max_tokens=20)
-    assert {first.shared_tokens, answers[0].shared_tokens} == {0, head}
+    request = GenerateRequest(key="first", prompt=prompts[0], max_tokens=200)
+    async with engine.stream(request) as stream:
+        async for _ in stream:
+            break
+        second = await ask(engine, prompts[1], key="second")
+    assert second.shared_tokens == head
+    fresh = await ask(engine, prompts[1], key="second", max_tokens=8)
+    assert fresh.token_ids == second.token_ids
 
 
 async def test_a_released_sequence_hands_its_slot_to_the_next_with_its_prefix(engine: Engine):

@@ -11,7 +11,9 @@ from cascade.backends.llama.engine.sampling import Chooser, RowStatistics
 NONE = np.array([], dtype=np.int32)
 
 
-def logits(rows: int, width: int, seed: int = 0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def logits(
+    rows: int, width: int, seed: int = 0
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return np.random.default_rng(seed).normal(0, 3, (rows, width)).astype(np.float32)
 
 
@@ -93,7 +95,9 @@ def test_penalties_count_recent_tokens_only():
     adjusted = Chooser(
         Sampling(repeat_penalty=2.0, frequency_penalty=0.25, presence_penalty=0.1, penalty_last_n=3)
     ).adjust(row, recent)
-    np.testing.assert_allclose(adjusted, [2 / 2 - 0.5 - 0.1, 2.0, -2 * 2 - 0.25 - 0.1, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        adjusted, [2 / 2 - 0.5 - 0.1, 2.0, -2 * 2 - 0.25 - 0.1, 2.0], rtol=1e-6
+    )
     np.testing.assert_array_equal(row, [2.0, 2.0, -2.0, 2.0])
 
 

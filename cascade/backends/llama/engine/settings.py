@@ -1,0 +1,112 @@
+"""Choices that the caller left open, made from the model and the machine."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from cascade.backends.llama.engine.model import Model
+from cascade.backends.llama.engine.requests import EngineSettings
+from cascade.errors import ConfigError, ModelError
+
+__all__ = ["complete_settings", "free_memory", "require_memory"]
+
+_LONGEST_DEFAULT = 8192
+_MOST_SEQUENCES = 256
+_VALUE_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32}
+_TINY_PARAMETERS = 20_000_000
+_GB = 1e9
+
+
+def complete_settings(settings: EngineSettings, model: Model) -> EngineSettings:
+    """Return settings with every open choice made from the model and the machine.
+
+    Raises:
+        ConfigError: A setting is negative, or too large for llama.cpp.
+    """
+    numbers = (
+        settings.context_tokens,
+        settings.sequences,
+        settings.threads,
+        settings.threads_batch,
+        settings.kv_tokens,
+        settings.cache_bytes,
+    )
+    if min(numbers) < 0 or settings.batch_tokens < 1:
+        raise ConfigError(
+            f"engine settings must not be negative, batch_tokens at least 1: {settings}"
+        )
+    if settings.sequences > _MOST_SEQUENCES:
+        raise ConfigError(
+            f"sequences = {settings.sequences}: llama.cpp holds at most {_MOST_SEQUENCES}"
+        )
+    context = settings.context_tokens or min(model.trained_context or 2048, _LONGEST_DEFAULT)
+    sequences = settings.sequences or _affordable(settings, model, context)
+    threads = settings.threads or _threads(model)
+    return replace(
+        settings,
+        context_tokens=context,
+        sequences=sequences,
+        batch_tokens=max(settings.batch_tokens, sequences + 32),
+        threads=threads,
+        threads_batch=settings.threads_batch or threads,
+        kv_tokens=settings.kv_tokens or sequences * context,
+    )
+
+
+def require_memory(
+    settings: EngineSettings, model: Model, available_bytes: int | None = None
+) -> None:
+    """Refuse a context that cannot fit: the system would end the process instead of refusing.
+
+    Args:
+        settings: Complete settings.
+        model: The model; with layers on a GPU nothing is known about their memory.
+        available_bytes: What is free; `None` asks the system.
+
+    Raises:
+        ModelError: The key-value memory is larger than what is free.
+    """
+    cells = (
+        settings.kv_tokens if settings.kv_unified else settings.sequences * settings.context_tokens
+    )
+    needed = cells * model.cell_values * _VALUE_BYTES[settings.kv_type]
+    available = free_memory() if available_bytes is None else available_bytes
+    if model.gpu_layers == 0 and needed > available:
+        raise ModelError(
+            f"the key-value memory of {settings.sequences} sequences of {settings.context_tokens} "
+            f"tokens takes {needed / _GB:.1f} GB, {available / _GB:.1f} GB are free: lower "
+            "`context_tokens` or `sequences`, or set `kv_type` to q8_0"
+        )
+
+
+def free_memory() -> int:
+    """Return the bytes that new allocations can have; caches that give way count as free."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
+    except (OSError, StopIteration):  # not Linux
+        return _physical_memory()
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no such figure on this system
+        return 8 << 30
+
+
+def _affordable(settings: EngineSettings, model: Model, context: int) -> int:
+    """16 sequences, or as many as fit in a quarter of the machine's memory."""
+    one = model.cell_values * _VALUE_BYTES[settings.kv_type] * context
+    return int(max(1, min(16, _physical_memory() / 4 // max(1.0, one))))
+
+
+def _threads(model: Model) -> int:
+    """The usable cores, half of many (they are mostly pairs of one core); one for a tiny model."""
+    if model.parameters < _TINY_PARAMETERS:
+        return 1
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        cores = os.cpu_count() or 1
+    return cores if cores <= 4 else cores // 2
