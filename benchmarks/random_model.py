@@ -1,4 +1,4 @@
-"""Writes a Llama-architecture GGUF of 0.1 to 0.5 B random parameters in Q8_0: for speed figures.
+"""Writes a Llama-architecture GGUF of 0.1 to 0.5 B random parameters: for speed figures.
 
     python benchmarks/random_model.py CACHE/random-0.1b.gguf
     python benchmarks/random_model.py CACHE/random-0.5b.gguf --size large
@@ -21,7 +21,7 @@ import tiny_gguf
 __all__ = ["SIZES", "Shape", "main", "write_random_model"]
 
 _BLOCK = 32
-"""Weights that share one scale in Q8_0."""
+"""Weights that share one scale in Q8_0 and Q4_0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,15 @@ SIZES = {
 """0.13 B parameters, and 0.49 B with the sizes of common half-billion models."""
 
 
-def write_random_model(path: Path, shape: Shape, *, context: int = 4096, seed: int = 1) -> Path:
+def write_random_model(
+    path: Path, shape: Shape, *, kind: str = "q8_0", context: int = 4096, seed: int = 1
+) -> Path:
     """Write the model unless the file exists.
 
     Args:
         path: The file to write; parent folders are made.
         shape: Sizes of the model.
+        kind: Number format of the matrices: q8_0, q4_0 or f16.
         context: Trained context length that the file declares.
         seed: Seed of the weights.
 
@@ -85,12 +88,18 @@ def write_random_model(path: Path, shape: Shape, *, context: int = 4096, seed: i
     tiny_gguf.add_tokenizer(writer, shape.vocabulary)
 
     def matrix(name: str, rows: int, columns: int) -> None:
-        scale = np.float16(1.5 / columns**0.5 / 73)  # 73: deviation of integers in -127..127
-        blocks = np.empty((rows, columns // _BLOCK, 2 + _BLOCK), dtype=np.uint8)
+        if kind == "f16":
+            values = random.standard_normal((rows, columns), dtype=np.float32) / columns**0.5
+            writer.add_tensor(name, values.astype(np.float16))
+            return
+        packed = _BLOCK if kind == "q8_0" else _BLOCK // 2
+        deviation = 73 if kind == "q8_0" else 4.6
+        scale = np.float16(1 / columns**0.5 / deviation)
+        blocks = np.empty((rows, columns // _BLOCK, 2 + packed), dtype=np.uint8)
         blocks[:, :, :2] = np.frombuffer(scale.tobytes(), dtype=np.uint8)
-        blocks[:, :, 2:] = random.integers(0, 255, (rows, columns // _BLOCK, _BLOCK), np.uint8)
-        blocks[:, :, 2:] -= 127
-        writer.add_tensor(name, blocks.reshape(rows, -1), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+        blocks[:, :, 2:] = random.integers(0, 256, (rows, columns // _BLOCK, packed), np.uint8)
+        quantisation = gguf.GGMLQuantizationType[kind.upper()]
+        writer.add_tensor(name, blocks.reshape(rows, -1), raw_dtype=quantisation)
 
     matrix("token_embd.weight", shape.vocabulary, shape.width)
     writer.add_tensor("output_norm.weight", np.ones(shape.width, dtype=np.float32))
@@ -116,9 +125,10 @@ def main() -> None:
     )
     parser.add_argument("path", type=Path, help="the file to write; kept when it exists")
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
+    parser.add_argument("--type", choices=["q8_0", "q4_0", "f16"], default="q8_0")
     arguments = parser.parse_args()
     shape = SIZES[arguments.size]
-    path = write_random_model(arguments.path, shape)
+    path = write_random_model(arguments.path, shape, kind=arguments.type)
     print(f"{path}: {shape.parameters / 1e9:.2f} B parameters, {path.stat().st_size / 1e6:.0f} MB")
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
@@ -18,6 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
+from cascade import facts
 from cascade.controller import CallLane
 from cascade.events import Drafted, Failed, Interrupted, Started, ToolFinished
 from cascade.exchange import SideEffect, Usage
@@ -125,7 +126,7 @@ class Telemetry:
 
     def call(self, parent: Span, action: CallLane, state: State) -> Span:
         """The span of one model call."""
-        lane, decision = action.lane, state.decision
+        decision, lane = facts.outstanding(state)
         kind = SpanKind.INTERNAL if lane.locality == "local" else SpanKind.CLIENT
         span = self._tracer.start_span(
             f"chat {lane.model}", context=trace.set_span_in_context(parent), kind=kind
@@ -142,13 +143,12 @@ class Telemetry:
                 "cascade.hop": action.request.hop,
                 "cascade.hop.role": action.role,
                 "cascade.lane": lane.name,
+                "cascade.scope": decision.scope,
+                "cascade.reasons": decision.reasons,
+                "cascade.propensity": decision.propensity,
             }
-            if decision is not None:
-                attributes["cascade.scope"] = decision.scope
-                attributes["cascade.reasons"] = decision.reasons
-                attributes["cascade.propensity"] = decision.propensity
-                if decision.estimated_cost_usd is not None:
-                    attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
+            if decision.estimated_cost_usd is not None:
+                attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
             span.set_attributes(attributes)
         return span
 
@@ -187,6 +187,8 @@ class Telemetry:
                     span.set_status(Status(StatusCode.ERROR, event.message))
                 case Interrupted():
                     span.set_attribute("error.type", "cancelled")
+                case _:
+                    assert_never(event)
         span.end()
 
     def _describe_draft(self, span: Span, event: Drafted) -> None:
@@ -268,6 +270,8 @@ def _parts(message: AssistantMessage) -> list[dict[str, object]]:
             case ToolCall():
                 call = {"id": part.id, "name": part.name, "arguments": part.arguments}
                 parts.append({"type": "tool_call", **call})
+            case _:
+                assert_never(part)
     return parts
 
 

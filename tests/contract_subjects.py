@@ -25,9 +25,7 @@ def _scripted(_folder: Path) -> Backend:
 def _llama_cpp(folder: Path) -> Backend:
     # Random weights of this seed do not fall into writing line breaks for ever.
     model = tiny_gguf.write_llama(folder / "tiny.gguf", context=2048, seed=7)
-    return LlamaBackend(
-        Lane(name="tiny", backend="llama_cpp", model=str(model), locality="local")
-    )
+    return LlamaBackend(Lane(name="tiny", backend="llama_cpp", model=str(model), locality="local"))
 
 
 SUBJECTS: dict[str, Callable[[Path], Backend]] = {

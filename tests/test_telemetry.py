@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -19,6 +20,7 @@ from cascade import BackendUnavailable, Budget, Cascade, Policy, tool
 from cascade.backends.scripted import Reply, Script, calling
 from cascade.exchange import Draft, Request, Timing, Usage, View
 from cascade.messages import AssistantMessage, Reasoning, Text, ToolCall
+from cascade.runtime import TickingClock
 
 pytestmark = pytest.mark.anyio
 
@@ -379,6 +381,34 @@ async def test_a_call_that_could_not_even_be_recorded_has_a_span_that_ends(watch
         with pytest.raises(LookupError, match="failed"):
             await cascade.run(TASK, on_event=listen)
     assert set(ended.ends.values()) == {1}
+
+
+class FailingClock(TickingClock):
+    """Raises once, at a given reading."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._left = at
+
+    def utc(self) -> datetime:
+        self._left -= 1
+        if self._left == 0:
+            raise LookupError("no time")
+        return super().utc()
+
+
+async def test_spans_end_once_wherever_the_clock_fails():
+    for reading in range(1, 40):
+        watch, ended = Watch(), Ended()
+        watch.spans_to.add_span_processor(ended)
+        async with watch.runtime(clock=FailingClock(reading)) as cascade:
+            try:
+                await cascade.run(TASK, tools=World().tools)
+            except LookupError:
+                assert all(count == 1 for count in ended.ends.values())
+            else:
+                break
+    assert reading > 20
 
 
 async def test_metrics_count_calls_tokens_and_times(watch: Watch):

@@ -11,7 +11,7 @@ from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
 from cascade.lanes import Capabilities, Lane, Prices
 from cascade.messages import AssistantMessage, AssistantPart, Text, ToolCall
 
-__all__ = ["Reply", "Script", "ScriptedBackend", "calling"]
+__all__ = ["Reply", "Script", "ScriptedBackend", "ScriptedHop", "calling"]
 
 Reply = str | AssistantMessage | Draft | Exception
 """A text, a message, a draft with its usage and statistics, or an error to raise."""

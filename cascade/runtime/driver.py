@@ -4,6 +4,7 @@ import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import assert_never
 
 import anyio
 from opentelemetry.trace import Span
@@ -113,6 +114,8 @@ class Driver:
                     await self._run_tools(action, span)
                 case Stop():
                     return
+                case _:
+                    assert_never(action)
 
     async def _call(self, action: CallLane, parent: Span) -> None:
         span = self._telemetry.call(parent, action, self.state)

@@ -239,6 +239,14 @@ async def test_a_lane_that_does_not_open_closes_the_others_again():
     assert second.log == ["close"]
 
 
+async def test_leaving_twice_is_harmless():
+    backend = Opening("only")
+    cascade = Cascade(lanes=[backend.lane], backends={"only": backend})
+    async with cascade:
+        await cascade.__aexit__(None, None, None)
+    assert backend.log == ["open", "close", "close"]
+
+
 async def test_lanes_close_even_if_the_block_is_cancelled():
     backend = Opening("only")
     with anyio.CancelScope() as scope:

@@ -58,6 +58,41 @@ async def test_deltas_are_made_only_where_somebody_listens():
     assert len(deltas) == 4
 
 
+class Chatty(ScriptedBackend):
+    """Makes pieces even where nobody asks for them, and not by a generator."""
+
+    def call(self, view: View, request: Request) -> ScriptedHop:
+        return Pieces([ScriptedHop(self._script, self.lane, view, replace(request, stream=True))])
+
+
+class Pieces(ScriptedHop):
+    def __init__(self, hops: list[ScriptedHop]) -> None:
+        self._hop = hops[0]
+        self.pieces = 0
+
+    @property
+    def draft(self) -> Draft:
+        return self._hop.draft
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        self._deltas = aiter(self._hop)
+        return PieceIterator(self)
+
+
+class PieceIterator(AsyncIterator[Delta]):
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+
+    async def __anext__(self) -> Delta:
+        return await anext(self._pieces._deltas)
+
+
+async def test_pieces_that_nobody_asked_for_are_no_harm():
+    backend = Chatty(["an answer of words"])
+    async with Cascade(lanes=[backend.lane], backends={"scripted": backend}) as cascade:
+        assert (await cascade.run(TASK)).answer == "an answer of words"
+
+
 async def test_no_more_trajectories_run_at_once_than_allowed():
     running = most = 0
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import anyio.to_thread
 
-from cascade.backends.llama.chat import ChatFormat, ToolGrammar
+from cascade.backends.llama.chat import ChatFormat, TemplateRefusal, ToolGrammar
 from cascade.backends.llama.drafts import draft_of
 from cascade.backends.llama.engine import (
     Engine,
@@ -217,7 +217,7 @@ class LlamaHop:
                 generation = stream.generation
             else:
                 generation = await engine.generate(generate)
-        except (ModelError, ConfigError) as error:
+        except (ModelError, ConfigError, TemplateRefusal) as error:
             raise BackendRefused(str(error), backend=NAME) from error
         self._finish(generation, prompt)
 

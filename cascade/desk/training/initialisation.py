@@ -71,7 +71,7 @@ def initialise(decoder: Decoder, tokens: Sequence[str], seed: int) -> None:
     for block, looks in zip(decoder.blocks[2:], _SOUGHT, strict=False):
         for head, look in enumerate(looks):
             _attend_to_look(block, head, look)
-            _pass_code(block, head, target=_OUT, gain=0.5)
+            _pass_code(block, head, target=_OUT, gain=2.0)
 
 
 def _look(token: str) -> int:

@@ -28,7 +28,7 @@ class Shape:
     rope_base: float = 1e6
     epsilon: float = 1e-5
     context: int = 2048
-    logit_scale: float = 0.07
+    logit_scale: float = 0.12
     """Embeddings have unit scale, which the structured start needs; this brings logits down."""
 
     def as_dict(self) -> dict[str, float]:

@@ -124,11 +124,11 @@ _MINI_CPM = TaggedCalls(
     cdata=True,
 )
 _SOLAR = NamedCalls(
-    section_start="<|tool_calls|>",
-    section_end="<|calls|>",
+    section_start="<|tool_calls|>",  # its end, `<|calls|>`, is the token that ends the turn
     head=("<|tool_call:begin|>", _ID, "<|tool_call:name|>", _NAME, "<|tool_call:args|>"),
     tail="<|tool_call:end|>",
 )
+_SOLAR_MARKS = ("<|begin|>assistant", "<|content|>", "<|end|>", "<|calls|>")
 _COMMAND_R_PLUS = JsonCalls(
     section_start="Action:",
     array=True,
@@ -202,7 +202,7 @@ _ENTRIES: tuple[tuple[Dialect, tuple[str, ...]], ...] = (
     ),
     (_dialect("arg-key-value", _key_values(union="text")), ("<arg_key>", "<arg_value>")),
     (
-        _dialect("tag-name-json", _SOLAR, marks=("<|begin|>assistant", "<|content|>", "<|end|>")),
+        _dialect("tag-name-json", _SOLAR, marks=_SOLAR_MARKS),
         ("<|tool_call:begin|>", "<|tool_call:name|>"),
     ),
     (_dialect("pythonic", _PYTHONIC), ("<|tool_call_start|>", "<|tool_call_end|>")),

@@ -293,6 +293,8 @@ class ChatFormat:
         if tool_choice != "auto":
             lead = _thoughts(rules, markers, is_open=is_open) + _preamble(made.words)
             return ToolGrammar(gbnf=rules.text(f'{lead} {made.body} "\\n"?'.strip()), lazy=False)
+        if isinstance(self.choice.dialect.syntax, HarmonyCalls):
+            markers = None  # a call's header cannot stand in thoughts, which are messages there
         return ToolGrammar(
             gbnf=rules.text(f'{made.body} "\\n"?'),
             lazy=True,
@@ -300,7 +302,7 @@ class ChatFormat:
             trigger_patterns=made.patterns,
             thoughts_start="" if markers is None else markers.start,
             thoughts_end="" if markers is None else markers.end,
-            thoughts_open=is_open,
+            thoughts_open=markers is not None and is_open,
         )
 
     def _opening(self, messages: _Messages, tools: _Tools, *, base: str, **settings: Any) -> str:

@@ -7,8 +7,16 @@ from cascade.backends.llama.chat.gbnf import class_char
 
 __all__ = ["pattern_body"]
 
-_CLASSES = {"d": "[0-9]", "w": "[a-zA-Z0-9_]", "s": "[ \\t]", "D": "[^0-9]", "W": "[^a-zA-Z0-9_]"}
-_CLASS_PARTS = {"d": "0-9", "w": "a-zA-Z0-9_", "s": " \\t"}
+# Inside of a JSON string, so without quotes, backslashes and control characters.
+_OUTSIDE = '"\\\\\\x00-\\x1f'
+_CLASSES = {
+    "d": "[0-9]",
+    "w": "[a-zA-Z0-9_]",
+    "s": "[ ]",
+    "D": f"[^0-9{_OUTSIDE}]",
+    "W": f"[^a-zA-Z0-9_{_OUTSIDE}]",
+}
+_CLASS_PARTS = {"d": "0-9", "w": "a-zA-Z0-9_", "s": " "}
 _COUNT = re.compile(r"\{(\d+)(,?)(\d*)\}")
 _MOST_REPEATS = 256
 
@@ -64,7 +72,7 @@ class _Reader:
             case "[":
                 return self.char_class()
             case ".":
-                return '[^"\\\\\\x00-\\x1f]'
+                return f"[^{_OUTSIDE}]"
             case "\\":
                 return self.escape()
             case "^" | "$" | "*" | "+" | "?" | "{":

@@ -50,6 +50,7 @@ class RowStatistics:
         self._shifted = np.empty((self._block, width), dtype=np.float32)
         self._weights = np.empty((self._block, width), dtype=np.float32)
         self._index = np.arange(self._block)
+        self._ones = np.ones(width, dtype=np.float32)
 
     def measure(self, logits: Floats) -> Rows:
         """Return the figures of (rows, width) logits, which are used as work space and restored."""
@@ -72,7 +73,7 @@ class RowStatistics:
         row[best] = highest
         shifted = np.subtract(row, highest, out=self._shifted[0])
         weights = np.exp(shifted, out=self._weights[0])
-        total = float(weights.sum())
+        total = float(weights.dot(self._ones))
         mean = float(weights.dot(shifted))
         if math.isnan(mean):
             mean = float(weights.dot(np.maximum(shifted, _LOWEST)))

@@ -74,17 +74,23 @@ def test_a_required_call_may_follow_thoughts(
 @pytest.mark.parametrize(
     "call",
     [
-        ' to=functions.rain<|channel|>commentary json<|message|>{"city": "Rome"}',
-        '<|channel|>commentary to=functions.rain <|constrain|>json<|message|>{"city": "Rome"}',
+        ' to=functions.get_weather<|channel|>commentary json<|message|>{"city": "Rome"}',
+        (
+            "<|channel|>commentary to=functions.get_weather <|constrain|>json"
+            '<|message|>{"city": "Rome"}'
+        ),
     ],
 )
-def test_harmony_calls_are_bound_from_their_header_on(call: str, verdict: Verdict):
-    made = _grammar("<|channel|> <|message|> functions.", {"rain": RAIN})
+def test_harmony_calls_are_bound_from_their_header_on(
+    call: str, chat_format: Find, tools: list[dict[str, Any]], verdict: Verdict
+):
+    made = chat_format("harmony").grammar(tools, generation_prompt="<|start|>assistant")
+    assert made is not None
     thought = "<|channel|>analysis<|message|>Rome to=me.<|end|><|start|>assistant"
     assert made.trigger_start(thought + call) == len(thought)
     assert made.trigger_start(call) == 0
     assert verdict(made.gbnf, call) == "accept"
-    assert verdict(made.gbnf, call.replace("rain", "snow")) == "dead"
+    assert verdict(made.gbnf, call.replace("get_weather", "snow")) == "dead"
 
 
 def test_bare_json_is_bound_once_it_names_a_tool(verdict: Verdict):

@@ -12,6 +12,8 @@ from typing import Any
 import chatformats
 import pytest
 
+from cascade.backends.llama.chat import ChatFormat
+
 
 @pytest.fixture
 def checker(case_files: Path) -> Iterator[ModuleType]:
@@ -77,3 +79,25 @@ def test_grammars_accept_recorded_calls_and_reject_their_mutants(
     )
     assert total > 70
     assert wrong == {}
+
+
+def test_llama_cpp_accepts_every_recorded_call_from_its_trigger_on(
+    case_files: Path, verdict: Callable[[str, str], str]
+):
+    wrong: list[str] = []
+    formats: dict[str, ChatFormat] = {}
+    lines = (case_files / "derived.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [case for case in map(json.loads, lines) if case["expected"]["tool_calls"]]
+    for case in cases:
+        name = case["template"]
+        if name not in formats:
+            with (case_files / "templates" / name).open(encoding="utf-8", newline="") as file:
+                formats[name] = ChatFormat.from_template(file.read())
+        opening = case["generation_prompt"]
+        made = formats[name].grammar(case["tools"], generation_prompt=opening)
+        assert made is not None
+        start = made.trigger_start(case["raw_output"])
+        if start is None or verdict(made.gbnf, case["raw_output"][start:]) != "accept":
+            wrong.append(case["id"])
+    assert len(cases) > 250
+    assert wrong == []

@@ -185,6 +185,7 @@ def test_expressions_without_a_counterpart_are_left_out(pattern: str):
         (r"^\w{2,3}\s?\.$", ["ab.", "a_1 ."], ["a.", "abcd."]),
         (r"^[\d\-x]*$", ["12-x", ""], ["a"]),
         (r"^a.c$", ["abc", "a-c"], ["ac"]),
+        (r"^\D\W$", ["a-"], ["1-", "aa", 'a"', "a\n"]),
     ],
 )
 def test_regular_expressions_become_grammars(
