@@ -55,9 +55,7 @@ def main() -> None:
     model = Model(workload.model_argument(arguments.model))
     settings = EngineSettings(context_tokens=1024, cache_bytes=arguments.cache_mb * 1024 * 1024)
     with Engine(model, settings) as engine:
-        figures = anyio.run(
-            run, engine, model, arguments.trajectories, arguments.concurrency
-        )
+        figures = anyio.run(run, engine, model, arguments.trajectories, arguments.concurrency)
         totals = engine.statistics()
     model.close()
     print(

@@ -162,7 +162,9 @@ def remark(rng: random.Random, pool: Pool) -> str:
         subject = f"{article} {_word(rng, pool, (1, 2, 2, 3)).lower()}"
     predicate = rng.choice(_PREDICATES[pool].split("|"))
     if rng.random() < _INVENTED_SHARE:
-        predicate = f"is {rng.choice(('at', 'with', 'from', 'in'))} {_word(rng, pool, (1, 2, 2)).lower()}"
+        predicate = (
+            f"is {rng.choice(('at', 'with', 'from', 'in'))} {_word(rng, pool, (1, 2, 2)).lower()}"
+        )
     return f"{subject} {predicate}{rng.choice(_ENDINGS[pool].split('|'))}"
 
 

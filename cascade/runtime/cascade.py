@@ -315,6 +315,7 @@ class Cascade:
         on_event: Callable[[Event], None] | None,
         on_delta: Callable[[Delta], None] | None,
     ) -> Result:
+        head = first if isinstance(first, Started) else state.head()
         sinks = [] if recorder is None else [recorder.append]
         sinks += [] if on_event is None else [on_event]
         driver = Driver(
@@ -330,10 +331,8 @@ class Cascade:
         finally:
             if recorder is not None:
                 recorder.close()
-            # Nothing was begun where the first event could not be written.
-            if driver.state.started is not None:
-                for backend in self._backends.values():
-                    backend.release(driver.state.started.trajectory_id)
+            for backend in self._backends.values():
+                backend.release(head.trajectory_id)
         return Result.of(final, None if recorder is None else recorder.path)
 
     def _place(self) -> anyio.Semaphore:

@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Self
 
 import anyio
 import pytest
 from event_loops import run_on
-from worlds import SCRIPT, TASK, World, runtime
+from worlds import SCRIPT, TASK, World, priced_lane, runtime
 
-from cascade import Budget, Policy, Result
+from cascade import Budget, Cascade, Lane, Policy, Result
 from cascade.backends.scripted import Reply
 from cascade.events import Event
-from cascade.exchange import Delta, Request, View
+from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
+from cascade.messages import AssistantMessage, Text
 from cascade.state import fold_all
 from cascade.traces.record import read_trace
 
@@ -58,39 +60,60 @@ async def test_deltas_are_made_only_where_somebody_listens():
     assert len(deltas) == 4
 
 
-class Chatty(ScriptedBackend):
-    """Makes pieces even where nobody asks for them, and not by a generator."""
+class PlainHop:
+    """One piece after another, asked for or not, and by no generator."""
 
-    def call(self, view: View, request: Request) -> ScriptedHop:
-        return Pieces([ScriptedHop(self._script, self.lane, view, replace(request, stream=True))])
+    usage = Usage(input_tokens=1, output_tokens=2)
+    draft = Draft(
+        message=AssistantMessage(parts=(Text(text="two pieces"),)),
+        finish_reason="stop",
+        usage=usage,
+        timing=Timing(),
+        served_model="plain",
+    )
 
+    def __init__(self) -> None:
+        self._pieces = iter(["two ", "pieces"])
 
-class Pieces(ScriptedHop):
-    def __init__(self, hops: list[ScriptedHop]) -> None:
-        self._hop = hops[0]
-        self.pieces = 0
+    async def __aenter__(self) -> Self:
+        return self
 
-    @property
-    def draft(self) -> Draft:
-        return self._hop.draft
+    async def __aexit__(self, *exc_info: object) -> None:
+        pass
 
-    def __aiter__(self) -> AsyncIterator[Delta]:
-        self._deltas = aiter(self._hop)
-        return PieceIterator(self)
-
-
-class PieceIterator(AsyncIterator[Delta]):
-    def __init__(self, pieces: Pieces) -> None:
-        self._pieces = pieces
+    def __aiter__(self) -> Self:
+        return self
 
     async def __anext__(self) -> Delta:
-        return await anext(self._pieces._deltas)
+        for text in self._pieces:
+            return Delta(text=text)
+        raise StopAsyncIteration
 
 
-async def test_pieces_that_nobody_asked_for_are_no_harm():
-    backend = Chatty(["an answer of words"])
-    async with Cascade(lanes=[backend.lane], backends={"scripted": backend}) as cascade:
-        assert (await cascade.run(TASK)).answer == "an answer of words"
+class PlainBackend:
+    """The least that a backend can be."""
+
+    async def open(self) -> Lane:
+        return priced_lane(name="plain")
+
+    def call(self, view: View, request: Request) -> PlainHop:
+        del view, request
+        return PlainHop()
+
+    def release(self, trajectory_id: str) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_backend_may_give_pieces_that_nobody_asked_for():
+    deltas: list[Delta] = []
+    lane = priced_lane(name="plain")
+    async with Cascade(lanes=[lane], backends={"plain": PlainBackend()}) as cascade:
+        assert (await cascade.run(TASK)).answer == "two pieces"
+        await cascade.run(TASK, on_delta=deltas.append)
+    assert [delta.text for delta in deltas] == ["two ", "pieces"]
 
 
 async def test_no_more_trajectories_run_at_once_than_allowed():

@@ -8,7 +8,7 @@ from typing import Self
 
 import anyio.to_thread
 
-from cascade.backends.llama.chat import ChatFormat, TemplateRefusal, ToolGrammar
+from cascade.backends.llama.chat import ChatFormat, ToolGrammar
 from cascade.backends.llama.drafts import draft_of
 from cascade.backends.llama.engine import (
     Engine,
@@ -68,6 +68,16 @@ class LlamaBackend:
         self._begin = Begin()
         self._conversations: dict[str, Conversation] = {}
         self._grammars: dict[str, Grammar | None] = {}
+
+    @property
+    def trajectories(self) -> tuple[str, ...]:
+        """The trajectories that it keeps a conversation for."""
+        return tuple(self._conversations)
+
+    @property
+    def grammars(self) -> Mapping[str, Grammar | None]:
+        """The grammars made so far, by their tools."""
+        return self._grammars
 
     @property
     def engine(self) -> Engine:
@@ -217,7 +227,7 @@ class LlamaHop:
                 generation = stream.generation
             else:
                 generation = await engine.generate(generate)
-        except (ModelError, ConfigError, TemplateRefusal) as error:
+        except (ModelError, ConfigError) as error:
             raise BackendRefused(str(error), backend=NAME) from error
         self._finish(generation, prompt)
 

@@ -47,10 +47,10 @@ class Plan:
     folder: Path
     steps: int
     ranks: int = 2
-    tokens_per_batch: int = 3072
+    tokens_per_batch: int = 1536
     seed: int = 1
     warm_up: int = 60
-    short_share: float = 0.1
+    short_share: float = 0.08
     flat_share: float = 0.25
 
     def rate(self, step: int) -> float:

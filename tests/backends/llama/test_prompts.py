@@ -1,6 +1,7 @@
 """Prompts grow by what is new and keep the model's own words, unless a template rewrites them."""
 
 import json
+from collections.abc import Sequence
 
 from cascade.backends.llama.chat import ChatFormat
 from cascade.backends.llama.prompts import Begin, Conversation
@@ -51,8 +52,7 @@ def tokenize(text: str) -> list[int]:
     return [ord(character) for character in text]
 
 
-def text_of(tokens: object) -> str:
-    assert isinstance(tokens, list)
+def text_of(tokens: Sequence[int]) -> str:
     return "".join(map(chr, tokens))
 
 
@@ -134,7 +134,7 @@ def test_a_beginning_token_is_put_in_front_unless_the_template_wrote_it() -> Non
     plain = conversation(THOUGHTFUL, begin).prompt(view(UserMessage.of("go")))
     assert plain.tokens[0] == 7
     written = conversation("{{- bos_token }}" + THOUGHTFUL, begin)
-    assert text_of(list(written.prompt(view(UserMessage.of("go"))).tokens)).startswith("<s><|im")
+    assert text_of(written.prompt(view(UserMessage.of("go"))).tokens).startswith("<s><|im")
 
 
 def test_arguments_reach_the_template_as_objects() -> None:

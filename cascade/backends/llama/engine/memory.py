@@ -250,8 +250,7 @@ class Memory:
             if mine and self._rolls_back:
                 self.store.discard(source.saved)
             return source.length, not mine, mine
-        self._context.remove(slot, source.length)
-        return source.length, False, False
+        return self._trim(slot, source.length), False, False
 
     def _fill_from_donor(
         self, sequence: Sequence, donor: Sequence, length: int
@@ -282,10 +281,14 @@ class Memory:
         slot = donor.slot
         self.table.displace(donor)
         self.table.place(sequence, slot)
-        if not self._context.remove(slot, length):
-            self._context.remove(slot)
-            return 0
-        return length
+        return self._trim(slot, length)
+
+    def _trim(self, slot: int, length: int) -> int:
+        """Cut a slot's memory to a length; where only the whole can be removed, to nothing."""
+        if self._context.length(slot) <= length or self._context.remove(slot, length):
+            return length
+        self._context.remove(slot)
+        return 0
 
     def _restore(self, slot: int, saved: Saved, length: int) -> bool:
         if not self._context.restore(slot, saved.state):
@@ -293,9 +296,7 @@ class Memory:
             return False
         self._counters.restores += 1
         self.store.touch(saved)
-        if length < len(saved.tokens):
-            self._context.remove(slot, length)
-        return True
+        return self._trim(slot, length) == length
 
     def _enter(self, sequence: Sequence, keep: Sequence | None = None) -> bool:
         """Make sure that the sequence has a slot, evicting an idle sequence if need be."""

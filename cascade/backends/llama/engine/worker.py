@@ -31,19 +31,25 @@ class Worker:
     Args:
         model: The loaded model.
         settings: Complete settings.
+        make_context: Makes the context.
     """
 
-    def __init__(self, model: Model, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        model: Model,
+        settings: EngineSettings,
+        make_context: Callable[[Model, EngineSettings], Context] = Context,
+    ) -> None:
         self._model = model
-        self._settings = settings
-        self.context = Context(model, settings)
+        self.context = make_context(model, settings)
         self._counters = Counters()
         self._memory = Memory(self.context, settings, self._counters, rolls_back=model.rolls_back)
         self._grammars = GrammarCache(model)
         self._rows = RowStatistics(settings.sequences, model.vocabulary_size)
         self._pace = Pace(settings.batch_tokens)
         self._composer = Composer(self.context, self._pace)
-        self.sequence_tokens = min(settings.context_tokens, self.context.sequence_tokens)
+        room = settings.kv_tokens if settings.kv_unified else settings.context_tokens
+        self.sequence_tokens = min(settings.context_tokens, self.context.sequence_tokens, room)
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._closing = False
@@ -136,7 +142,7 @@ class Worker:
 
     def _serve(self) -> None:
         while not self._closing:
-            if not (self._runs or self._inbox or self._waiting):
+            if not (self._runs or self._inbox or self._admission_due):
                 self._wake.wait()
                 self._wake.clear()
             started = time.perf_counter()
@@ -169,6 +175,13 @@ class Worker:
                     f"the prompt has {len(job.prompt)} tokens, the context of a sequence "
                     f"{self.sequence_tokens}, the answer included: raise `context_tokens` "
                     f"(this model was trained with {self._model.trained_context})"
+                )
+            )
+        elif job.prompt.min() < 0 or job.prompt.max() >= self._model.vocabulary_size:
+            job.fail(
+                ModelError(
+                    f"the prompt holds a token that is not in 0..{self._model.vocabulary_size - 1}, "
+                    "the model's vocabulary"
                 )
             )
         else:
