@@ -38,8 +38,9 @@ def measure(engine: Engine, sequences: int, tokens: int) -> float:
     outside_s = after.outside_s - before.outside_s
     speed = sampled / watch.cost.wall_s
     print(
-        f"{sequences:3d} sequences: {speed:8.1f} tokens/s, {watch.cost.cpu_s / sampled * 1e3:7.3f} ms "
-        f"CPU a token, outside llama_decode {outside_s / (outside_s + decode_s):6.2%} "
+        f"{sequences:3d} sequences: {speed:8.1f} tokens/s, "
+        f"{watch.cost.cpu_s / sampled * 1e3:7.3f} ms CPU a token, "
+        f"outside llama_decode {outside_s / (outside_s + decode_s):6.2%} "
         f"({outside_s / sampled * 1e6:.0f} us a token)"
     )
     return speed

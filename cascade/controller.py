@@ -13,7 +13,7 @@ from cascade import facts
 from cascade.decision import Candidate, Decision, HopRole, ReasonCode
 from cascade.errors import ConfigError
 from cascade.events import BudgetReached, Decided, Event, Finished, Outcome
-from cascade.exchange import Request, Usage, View
+from cascade.exchange import Request, View
 from cascade.lanes import Lane, Prices
 from cascade.messages import Text, ToolCall, ToolResult
 from cascade.policy import Limit
@@ -30,6 +30,8 @@ __all__ = [
     "decide",
     "home_lane",
 ]
+
+_FREE = Prices.free()
 
 INTERRUPTED_CALL = (
     "interrupted: the run stopped while this call was under way, and whether it took effect is "
@@ -239,8 +241,8 @@ def _choose(state: State, at: datetime) -> Decision:
 
 def _estimated_cost_usd(state: State, lane: Lane) -> Decimal | None:
     """The last call's price again: the prompt has grown by little and most of it is cached."""
-    if lane.prices is None or lane.prices == Prices.free():
-        return lane.cost_usd(Usage())
+    if lane.prices == _FREE:
+        return Decimal(0)
     return None if state.last_usage is None else lane.cost_usd(state.last_usage)
 
 

@@ -64,8 +64,7 @@ class Usage(Frozen):
         return self.prompt_tokens + self.output_tokens
 
     def __add__(self, other: Self) -> "Usage":
-        # The sums of checked counts need no second check, and this runs at every hop.
-        return Usage.model_construct(
+        return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -165,7 +165,9 @@ def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm
             )
         case ToolStarted():
             pending = tuple(
-                replace(entry, started=True) if entry.call.id == event.call_id else entry
+                PendingCall(call=entry.call, started=True, result=entry.result)
+                if entry.call.id == event.call_id
+                else entry
                 for entry in state.pending
             )
             return state.advance(event, pending=pending)
@@ -228,7 +230,9 @@ def _tool_finished(state: State, event: ToolFinished) -> State:
     if not any(entry.call.id == call_id and entry.result is None for entry in state.pending):
         raise TraceError(f"event {event.seq} is the result of {call_id}, which nobody waits for")
     pending = tuple(
-        replace(entry, result=event.result) if entry.call.id == call_id else entry
+        PendingCall(call=entry.call, started=entry.started, result=event.result)
+        if entry.call.id == call_id
+        else entry
         for entry in state.pending
     )
     done = state.tool_calls + 1

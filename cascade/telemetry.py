@@ -10,6 +10,7 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, assert_never
 
 from opentelemetry import context as otel_context
@@ -105,16 +106,16 @@ class Telemetry:
         )
         if span.is_recording():
             total = state.ledger.total
-            span.set_attributes(_usage(total.usage))
-            span.set_attribute("cascade.steps", state.steps_done)
-            span.set_attribute("cascade.hops", total.hops)
-            span.set_attribute("cascade.tool_calls", state.tool_calls)
-            if total.cost_usd is not None:
-                span.set_attribute("gen_ai.usage.cost.amount", float(total.cost_usd))
-                span.set_attribute("gen_ai.usage.cost.currency", "USD")
             finished = state.finished
-            span.set_attribute(
-                "cascade.outcome", "interrupted" if finished is None else finished.outcome
+            span.set_attributes(
+                {
+                    **_usage(total.usage),
+                    **_cost(total.cost_usd),
+                    "cascade.steps": state.steps_done,
+                    "cascade.hops": total.hops,
+                    "cascade.tool_calls": state.tool_calls,
+                    "cascade.outcome": "interrupted" if finished is None else finished.outcome,
+                }
             )
             if finished is not None and finished.outcome == "failed":
                 span.set_status(Status(StatusCode.ERROR, finished.reason))
@@ -175,32 +176,34 @@ class Telemetry:
         instruments.output_tokens.add(usage.output_tokens, labels)
         instruments.cache_read_tokens.add(usage.cache_read_tokens, labels)
         if span.is_recording():
-            span.set_attributes(_usage(usage))
-            if event.cost_usd is not None:
-                span.set_attribute("gen_ai.usage.cost.amount", float(event.cost_usd))
-                span.set_attribute("gen_ai.usage.cost.currency", "USD")
+            attributes: dict[str, Any] = {**_usage(usage), **_cost(event.cost_usd)}
             match event:
                 case Drafted():
-                    self._describe_draft(span, event)
+                    attributes |= self._draft(event)
                 case Failed():
-                    span.set_attribute("error.type", event.error)
+                    attributes["error.type"] = event.error
                     span.set_status(Status(StatusCode.ERROR, event.message))
                 case Interrupted():
-                    span.set_attribute("error.type", "cancelled")
+                    attributes["error.type"] = "cancelled"
                 case _:
                     assert_never(event)
+            # All in one go: each call takes the span's lock.
+            span.set_attributes(attributes)
         span.end()
 
-    def _describe_draft(self, span: Span, event: Drafted) -> None:
+    def _draft(self, event: Drafted) -> dict[str, Any]:
         draft = event.draft
-        span.set_attribute("gen_ai.response.model", draft.served_model)
-        span.set_attribute("gen_ai.response.finish_reasons", (draft.finish_reason,))
-        span.set_attribute("cascade.accepted", event.accepted)
+        attributes: dict[str, Any] = {
+            "gen_ai.response.model": draft.served_model,
+            "gen_ai.response.finish_reasons": (draft.finish_reason,),
+            "cascade.accepted": event.accepted,
+        }
         if draft.timing.first_token_s is not None:
-            span.set_attribute("gen_ai.response.time_to_first_chunk", draft.timing.first_token_s)
+            attributes["gen_ai.response.time_to_first_chunk"] = draft.timing.first_token_s
         if self.content:
             said = [{"role": "assistant", "parts": _parts(draft.message)}]
-            span.set_attribute("gen_ai.output.messages", json.dumps(said, ensure_ascii=False))
+            attributes["gen_ai.output.messages"] = json.dumps(said, ensure_ascii=False)
+        return attributes
 
     @contextmanager
     def tool(self, parent: Span, call: ToolCall, side_effect: SideEffect) -> Generator[Span]:
@@ -257,6 +260,12 @@ def _usage(usage: Usage) -> dict[str, int]:
         "gen_ai.usage.cache_read.input_tokens": usage.cache_read_tokens,
         "gen_ai.usage.cache_write.input_tokens": usage.cache_write_tokens,
     }
+
+
+def _cost(cost_usd: Decimal | None) -> dict[str, float | str]:
+    if cost_usd is None:
+        return {}
+    return {"gen_ai.usage.cost.amount": float(cost_usd), "gen_ai.usage.cost.currency": "USD"}
 
 
 def _parts(message: AssistantMessage) -> list[dict[str, object]]:

@@ -129,7 +129,11 @@ def main() -> None:
         if reconfigure is not None:
             # A terminal that lacks a character shows a mark in its place instead of failing.
             reconfigure(errors="replace")
-    code = run_command(sys.argv[1:])
+    try:
+        code = run_command(sys.argv[1:])
+    except SystemExit as leaving:
+        # What click makes of a reader that left.
+        code = leaving.code if isinstance(leaving.code, int) else BROKEN
     sys.stdout.flush()
     sys.stderr.flush()
     main_thread = threading.main_thread()

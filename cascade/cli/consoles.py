@@ -1,10 +1,20 @@
 """Where the command prints."""
 
+import errno
 import sys
 
 from rich.console import Console
 
 __all__ = ["output_console"]
+
+
+class OutputConsole(Console):
+    """A console whose reader may leave, as `head` does."""
+
+    def on_broken_pipe(self) -> None:
+        """Lets the error rise: a `SystemExit` would tear the event loop down around its tasks."""
+        self.quiet = True
+        raise BrokenPipeError(errno.EPIPE, "the reader of the output has left")
 
 
 def output_console(*, as_json: bool = False) -> Console:
@@ -14,5 +24,5 @@ def output_console(*, as_json: bool = False) -> Console:
     only if that is a terminal. Colours follow `NO_COLOR`, `TERM` and whether there is a terminal.
     """
     if as_json:
-        return Console(stderr=True, highlight=False, quiet=not sys.stderr.isatty())
-    return Console(highlight=False)
+        return OutputConsole(stderr=True, highlight=False, quiet=not sys.stderr.isatty())
+    return OutputConsole(highlight=False)

@@ -140,3 +140,16 @@ def test_a_stopped_suite_says_how_far_it_came_and_goes_on(
             json.loads(ended.out)["arms"][0][figure]
             == json.loads(undisturbed.out)["arms"][0][figure]
         )
+
+
+def test_a_reader_that_leaves_ends_the_run_and_spoils_nothing(start: Start):
+    endless = ("--model", "scripted:tools.py:endless", "--tools", "tools.py")
+    with start("run", "x", *endless, "--max-steps", "100000", "--max-tool-calls", "100000") as (
+        process
+    ):
+        process.read_until("← look: it is 7")
+        process.stdout.close()
+        err = process.stderr.read()
+        code = process.wait()
+    assert (code, err) == (1, "")
+    assert read_trace(only_trace()).state().finished is None

@@ -31,7 +31,8 @@ def _audit(stage: Stage) -> Brief:
         for _ in range(stage.rng.randrange(2, 5))
     ]
     text = "\n".join(order.order_id for order in orders)
-    path = stage.shown_path("queue", stage.rng.choice(_QUEUE_STEMS), text)
+    stem = f"{stage.rng.choice(_QUEUE_STEMS)}-{stage.rng.randrange(100, 1000)}"
+    path = stage.shown_path("queue", stem, text)
     return Brief(slots={"path": path}, plan=lambda: _audit_plan(path))
 
 

@@ -180,8 +180,8 @@ class Worker:
         elif job.prompt.min() < 0 or job.prompt.max() >= self._model.vocabulary_size:
             job.fail(
                 ModelError(
-                    f"the prompt holds a token that is not in 0..{self._model.vocabulary_size - 1}, "
-                    "the model's vocabulary"
+                    "the prompt holds a token outside the model's vocabulary, "
+                    f"0..{self._model.vocabulary_size - 1}"
                 )
             )
         else:
