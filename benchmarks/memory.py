@@ -55,7 +55,7 @@ async def in_flight(count: int, steps: int, *, traced: bool) -> int:
         await go_on.wait()
         return "Done."
 
-    backend = ScriptedBackend(reply)
+    backend, used = ScriptedBackend(reply), 0
     with tempfile.TemporaryDirectory() as folder:
         async with Cascade(
             lanes=[backend.lane],
@@ -112,9 +112,8 @@ def main() -> None:
     print(f"one trajectory in flight, {MANY} against {FEW} of them")
     for steps in (0, 5, 10):
         traced, resident = traced_bytes(steps) / 1024, resident_bytes(steps) / 1024
-        print(
-            f"  {steps:3} steps behind it: {traced:6.1f} KiB of objects, {resident:6.1f} KiB of RSS"
-        )
+        sizes = f"{traced:5.1f} KiB of objects, {resident:5.1f} KiB of RSS"
+        print(f"  {steps:3} steps behind it: {sizes}")
 
 
 if __name__ == "__main__":

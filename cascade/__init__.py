@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         BackendUnavailable,
         CascadeError,
         ConfigError,
+        ContextExceeded,
         ModelError,
         TraceError,
     )
@@ -28,6 +29,7 @@ __all__ = [
     "Cascade",
     "CascadeError",
     "ConfigError",
+    "ContextExceeded",
     "Lane",
     "ModelError",
     "Policy",

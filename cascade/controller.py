@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from cascade import facts
 from cascade.decision import Candidate, Decision, HopRole, ReasonCode
-from cascade.errors import ConfigError
+from cascade.errors import ConfigError, ContextExceeded
 from cascade.events import BudgetReached, Decided, Event, Finished, Outcome
 from cascade.exchange import Request, View
 from cascade.lanes import Lane, Prices
@@ -98,7 +98,8 @@ def decide(state: State, at: datetime) -> Action:
         return _on_pending(state, at)
     given_up = _given_up(state)
     if given_up is not None:
-        return _finish(state, at, "failed", given_up)
+        outcome, reason = given_up
+        return _finish(state, at, outcome, reason)
     if state.decision is not None:
         return _call(state, at)
     decision = _choose(state, at)
@@ -192,14 +193,17 @@ def _on_pending(state: State, at: datetime) -> Record | RunTools:
     return RunTools(calls=calls, remaining_s=_remaining_s(state, at))
 
 
-def _given_up(state: State) -> str | None:
+def _given_up(state: State) -> tuple[Outcome, str] | None:
     policy = state.head().policy
     if state.failures:
         last = state.failures[-1]
         if not last.retryable or len(state.failures) > policy.max_failures:
-            return f"{last.error} on lane {last.lane}: {last.message}"
+            # A conversation that outgrew the window came to a limit; nothing broke.
+            outgrown = last.error == ContextExceeded.__name__
+            reason = f"{last.error} on lane {last.lane}: {last.message}"
+            return "budget_exhausted" if outgrown else "failed", reason
     if len(state.rejected) > policy.max_redrafts:
-        return f"no usable draft for step {state.step}: {state.rejected[-1].reason}"
+        return "failed", f"no usable draft for step {state.step}: {state.rejected[-1].reason}"
     return None
 
 

@@ -6,6 +6,7 @@
       BackendError           a model call failed
         BackendTimeout       it took longer than its deadline
         BackendRefused       the request is wrong; repeating it cannot help
+          ContextExceeded    the prompt does not fit the model's context window
         BackendUnavailable   it may work later
       TraceError             a recorded trajectory cannot be read
 
@@ -21,6 +22,7 @@ __all__ = [
     "BackendUnavailable",
     "CascadeError",
     "ConfigError",
+    "ContextExceeded",
     "ModelError",
     "TraceError",
 ]
@@ -58,6 +60,10 @@ class BackendTimeout(BackendError):  # noqa: N818 - names the fact, as TimeoutEr
 
 class BackendRefused(BackendError):  # noqa: N818 - names the fact
     """The request itself is at fault; repeating it unchanged cannot help."""
+
+
+class ContextExceeded(BackendRefused):
+    """The prompt does not fit the model's context window."""
 
 
 class BackendUnavailable(BackendError):  # noqa: N818 - names the fact

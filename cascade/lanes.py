@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
 from cascade.exchange import Sampling, Usage
 from cascade.frozen import Frozen
@@ -70,6 +70,8 @@ class Lane(Frozen):
     max_output_tokens: PositiveInt = 1024
     """The most that one call may write."""
     sampling: Sampling = Sampling()
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    """What its backend can be told besides, by name; each backend lists its own."""
     prices: Prices | None = None
     """`None` where they are not known; then its cost is unknown too, never zero."""
 

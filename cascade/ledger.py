@@ -23,12 +23,11 @@ class Account(NamedTuple):
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(NamedTuple):
     """A sum over model calls."""
 
     hops: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     cost_usd: Decimal | None = Decimal(0)
     """`None` as soon as the cost of one call is unknown."""
 

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Self, get_type_hints, overload
 
 import docstring_parser
@@ -53,16 +53,16 @@ class Tool:
     """Seconds after which a call is given up; `None` waits for ever."""
     max_characters: int = DEFAULT_MAX_CHARACTERS
     """Longest result that a model is shown; what is cut away is marked."""
+    is_async: bool = field(init=False)
+    """Whether the function is awaited; others run in a thread."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
 
     @property
     def name(self) -> str:
         """The name by which a model calls it."""
         return self.spec.name
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is awaited; others run in a thread."""
-        return inspect.iscoroutinefunction(self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function as if it were not decorated."""

@@ -29,7 +29,9 @@ def calling(*calls: tuple[str, Mapping[str, object]], text: str = "") -> Assista
     """
     said = (Text(text=text),) if text else ()
     made = tuple(
-        ToolCall.model_validate({"id": f"scripted_{index}", "name": name, "arguments": arguments})
+        ToolCall.model_validate(
+            {"id": f"scripted_{index}", "name": name, "arguments": dict(arguments)}
+        )
         for index, (name, arguments) in enumerate(calls)
     )
     return AssistantMessage(parts=(*said, *made))
@@ -128,7 +130,8 @@ class ScriptedHop:
         if isinstance(reply, str):
             message = AssistantMessage(parts=(Text(text=reply),))
         else:
-            message = reply.model_copy(update={"parts": tuple(self._with_ids(reply))})
+            parts = tuple(self._with_ids(reply))
+            message = AssistantMessage(parts=parts, artefact=reply.artefact)
         words = len(message.text.split()) + sum(1 + len(call.arguments) for call in message.calls)
         return Draft(
             message=message,
@@ -144,7 +147,7 @@ class ScriptedHop:
             if isinstance(part, ToolCall):
                 index = sum(1 for before in parts if isinstance(before, ToolCall))
                 call_id = self._request.call_id(self._view, index)
-                parts.append(part.model_copy(update={"id": call_id}))
+                parts.append(ToolCall(id=call_id, name=part.name, arguments=part.arguments))
             else:
                 parts.append(part)
         return parts

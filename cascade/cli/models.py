@@ -1,11 +1,13 @@
 """Model references on the command line: from what the user writes to a lane that serves it."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cascade.backends.base import Backend
 from cascade.backends.scripted import ScriptedBackend
 from cascade.cli.loading import load_object
+from cascade.errors import ConfigError
 from cascade.exchange import Sampling
 from cascade.lanes import Capabilities, Lane, Prices
 from cascade.runtime import BUNDLED_LANE
@@ -21,6 +23,7 @@ def lane_of(
     max_output_tokens: int | None = None,
     context_tokens: int | None = None,
     temperature: float | None = None,
+    settings: Sequence[str] = (),
 ) -> Lane:
     """The lane for a model reference.
 
@@ -32,6 +35,10 @@ def lane_of(
         max_output_tokens: The most that one model call may write.
         context_tokens: Size of the context window; the model's own by default.
         temperature: 0 always takes the most probable token.
+        settings: `name=value`, the value as JSON or as plain text.
+
+    Raises:
+        ConfigError: A setting is not of that form.
     """
     if reference.startswith(SCRIPTED):
         return Lane(
@@ -51,6 +58,8 @@ def lane_of(
         changes["context_tokens"] = context_tokens
     if temperature is not None:
         changes["sampling"] = Sampling(temperature=temperature)
+    if settings:
+        changes["settings"] = dict(_setting(text) for text in settings)
     return BUNDLED_LANE.model_copy(update=changes)
 
 
@@ -65,3 +74,13 @@ def scripted_backends(lanes: Iterable[Lane]) -> Mapping[str, Backend]:
         for lane in lanes
         if lane.backend == "scripted"
     }
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ConfigError(f"--set {text!r}: a setting is written NAME=VALUE, such as threads=2")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -31,6 +31,7 @@ class RuntimeOptions:
     max_output_tokens: int | None = None
     context_tokens: int | None = None
     temperature: float | None = None
+    settings: tuple[str, ...] = ()
     max_steps: int | None = None
     max_tool_calls: int | None = None
     max_tokens: int | None = None
@@ -46,6 +47,7 @@ class RuntimeOptions:
             max_output_tokens=self.max_output_tokens,
             context_tokens=self.context_tokens,
             temperature=self.temperature,
+            settings=self.settings,
         )
 
     def policy(self) -> Policy:
@@ -120,6 +122,14 @@ MODEL = (
         type=click.FloatRange(min=0),
         metavar="X",
         help="0, the default, always takes the most probable token.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A setting of llama.cpp: threads, threads_batch, sequences, batch_tokens, gpu_layers, "
+        "kv_type, kv_unified, flash_attention, cache_bytes, kv_overrides (as JSON).",
     ),
 )
 

@@ -13,7 +13,7 @@ from cascade import facts
 from cascade.backends.base import Backend, Hop
 from cascade.controller import CallLane, Record, RunTools, Stop, decide
 from cascade.errors import BackendError, BackendRefused, BackendTimeout
-from cascade.events import Drafted, Event, Failed, Finished, Interrupted
+from cascade.events import Drafted, Event, Failed, Interrupted
 from cascade.exchange import Delta, Usage
 from cascade.messages import ToolCall
 from cascade.runtime.clock import Clock
@@ -24,6 +24,8 @@ from cascade.telemetry import Telemetry
 from cascade.tools import Tool
 
 __all__ = ["Driver", "Surroundings"]
+
+_LAST_WORDS = frozenset({"interrupted", "finished"})
 
 GRACE_S = 5.0
 """What a backend may take beyond a call's deadline to end it with what it has, in seconds."""
@@ -83,7 +85,7 @@ class Driver:
             self._closed = True
             raise
         self.state = fold(self.state, event)
-        self._closed = isinstance(event, Interrupted | Finished)
+        self._closed = event.kind in _LAST_WORDS
 
     async def run(self) -> State:
         """Goes on until the trajectory is over.

@@ -59,7 +59,7 @@ async def run_tool(
             if isawaitable(value):
                 value = await value
             text = result_text(value)
-        except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model reads it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool may raise anything
             return _run(call, f"{type(error).__name__}: {error}", "error", tool)
         return _run(call, text, "ok", tool)
     # Whatever else ends the block returns from it.

@@ -12,7 +12,6 @@ from cascade.backends.llama.chat import ChatFormat, ToolGrammar
 from cascade.backends.llama.drafts import draft_of
 from cascade.backends.llama.engine import (
     Engine,
-    EngineSettings,
     GenerateRequest,
     Generation,
     Grammar,
@@ -22,7 +21,8 @@ from cascade.backends.llama.engine import (
 )
 from cascade.backends.llama.models import LoadedModel, load
 from cascade.backends.llama.prompts import Begin, Conversation, Prompt
-from cascade.errors import BackendRefused, ConfigError, ModelError
+from cascade.backends.llama.settings import LlamaSettings
+from cascade.errors import BackendRefused, ConfigError, ContextExceeded, ModelError
 from cascade.exchange import Delta, Draft, Request, Usage, View
 from cascade.lanes import Capabilities, Lane
 
@@ -44,24 +44,16 @@ class LlamaBackend:
     context, with all sequences of this backend's trajectories, is its own.
 
     Args:
-        lane: Its `model` is `bundled:desk`, a path, or `hf:owner/repo[:file]`.
-        settings: How the context is made; chosen from the model and the machine by default.
-        gpu_layers: Layers to keep on a GPU; a negative number means all.
-        kv_overrides: Metadata of the model to replace, such as the number of active experts.
+        lane: Its `model` is `bundled:desk`, a path, or `hf:owner/repo[:file]`; its `settings` are
+            those of `LlamaSettings`.
+
+    Raises:
+        ConfigError: A setting is unknown or has the wrong type.
     """
 
-    def __init__(
-        self,
-        lane: Lane,
-        settings: EngineSettings | None = None,
-        *,
-        gpu_layers: int = 0,
-        kv_overrides: Mapping[str, bool | int | float | str] | None = None,
-    ) -> None:
+    def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._gpu_layers = gpu_layers
-        self._kv_overrides = dict(kv_overrides or {})
-        self._settings = settings or EngineSettings(context_tokens=lane.context_tokens or 0)
+        self._settings = LlamaSettings.of(lane.settings)
         self._engine: Engine | None = None
         self._loaded: LoadedModel | None = None
         self._chat: ChatFormat | None = None
@@ -141,10 +133,12 @@ class LlamaBackend:
 
     def _load(self) -> None:
         loaded = load(
-            self._lane.model, gpu_layers=self._gpu_layers, kv_overrides=self._kv_overrides
+            self._lane.model,
+            gpu_layers=self._settings.gpu_layers,
+            kv_overrides=self._settings.kv_overrides,
         )
         try:
-            self._engine = Engine(loaded.model, self._settings)
+            self._engine = Engine(loaded.model, self._settings.engine(self._lane.context_tokens))
         except BaseException:
             loaded.close()
             raise
@@ -234,6 +228,13 @@ class LlamaHop:
     def _generate_request(self, prompt: Prompt) -> GenerateRequest:
         request = self._request
         self._prompt_tokens = len(prompt.tokens)
+        window = self._backend.engine.context_tokens
+        if len(prompt.tokens) >= window:
+            raise ContextExceeded(
+                f"the prompt has {len(prompt.tokens)} tokens and the context window of "
+                f"{self._backend.model_name} {window}, the answer included",
+                backend=NAME,
+            )
         sampling = request.sampling
         return GenerateRequest(
             key=self._backend.key(self._view.trajectory_id),

@@ -9,8 +9,7 @@ import pytest
 import tiny_gguf
 
 from cascade.backends.llama.backend import LlamaBackend
-from cascade.backends.llama.engine import EngineSettings
-from cascade.errors import BackendRefused, ConfigError, ModelError
+from cascade.errors import ConfigError, ContextExceeded, ModelError
 from cascade.exchange import Draft, Request, Sampling, ToolSpec, View
 from cascade.lanes import Lane
 from cascade.messages import Message, UserMessage
@@ -39,10 +38,8 @@ def lane(model: Path | str) -> Lane:
 
 
 @asynccontextmanager
-async def opened(
-    model: Path, settings: EngineSettings | None = None
-) -> AsyncGenerator[LlamaBackend]:
-    backend = LlamaBackend(lane(model), settings)
+async def opened(model: Path) -> AsyncGenerator[LlamaBackend]:
+    backend = LlamaBackend(lane(model))
     try:
         await backend.open()
         yield backend
@@ -135,7 +132,7 @@ async def test_a_deadline_ends_the_draft_with_what_there_is(model: Path) -> None
 async def test_a_prompt_that_cannot_fit_is_refused_and_says_so(model: Path) -> None:
     async with opened(model) as backend:
         long = view(UserMessage.of("word " * 3000))
-        with pytest.raises(BackendRefused, match="context"):
+        with pytest.raises(ContextExceeded, match="context"):
             await drafted(backend, long, Request(hop=1, max_output_tokens=4, seed=1))
 
 
@@ -176,8 +173,26 @@ async def test_a_model_that_is_not_there_is_an_error_that_says_what_is_accepted(
     await backend.aclose()
 
 
+async def test_settings_of_the_lane_reach_the_engine(model: Path) -> None:
+    settings = {"sequences": 3, "threads": 1, "kv_type": "q8_0", "batch_tokens": 64}
+    told = lane(model).model_copy(update={"settings": settings, "context_tokens": 256})
+    backend = LlamaBackend(told)
+    try:
+        assert (await backend.open()).context_tokens == 256
+        made = backend.engine.settings
+        assert (made.sequences, made.threads, made.kv_type) == (3, 1, "q8_0")
+    finally:
+        await backend.aclose()
+
+
+async def test_a_setting_that_is_not_known_is_named_with_those_that_are(model: Path) -> None:
+    told = lane(model).model_copy(update={"settings": {"thread": 1}})
+    with pytest.raises(ConfigError, match=r"'thread'.*threads_batch"):
+        LlamaBackend(told)
+
+
 async def test_settings_that_cannot_be_used_give_the_weights_back(model: Path) -> None:
-    backend = LlamaBackend(lane(model), EngineSettings(sequences=100_000))
+    backend = LlamaBackend(lane(model).model_copy(update={"settings": {"sequences": 100_000}}))
     with pytest.raises(ConfigError, match="sequences"):
         await backend.open()
     await backend.aclose()

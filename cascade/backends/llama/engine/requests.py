@@ -32,7 +32,7 @@ class EngineSettings:
     batch_tokens: int = 512
     """Tokens evaluated by one decode at most: the prompt chunk, and the delay of a cancellation."""
     threads: int = 0
-    """Threads while single tokens are decoded; 0 takes the usable cores, one for a tiny model."""
+    """Threads while tokens are decoded; 0 leaves a core to the rest, and a tiny model takes one."""
     threads_batch: int = 0
     """Threads while prompts are evaluated; 0 takes the same as `threads`."""
     kv_type: Literal["f32", "f16", "q8_0"] = "f16"

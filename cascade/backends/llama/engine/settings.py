@@ -102,11 +102,11 @@ def _affordable(settings: EngineSettings, model: Model, context: int) -> int:
 
 
 def _threads(model: Model) -> int:
-    """The usable cores, half of many (they are mostly pairs of one core); one for a tiny model."""
+    """All usable cores but one, half of many (mostly pairs of one core), one for a tiny model."""
     if model.parameters < _TINY_PARAMETERS:
         return 1
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         cores = os.cpu_count() or 1
-    return cores if cores <= 4 else cores // 2
+    return max(1, cores - 1) if cores <= 4 else cores // 2

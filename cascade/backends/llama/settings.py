@@ -1,0 +1,68 @@
+"""What a lane can tell the llama.cpp backend."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import JsonValue, NonNegativeInt, PositiveInt, ValidationError
+
+from cascade.backends.llama.engine import EngineSettings
+from cascade.errors import ConfigError
+from cascade.frozen import Frozen
+
+__all__ = ["LlamaSettings"]
+
+
+class LlamaSettings(Frozen):
+    """How a model is loaded and its context made. Zero lets the model and the machine decide."""
+
+    threads: NonNegativeInt = 0
+    """Threads while single tokens are generated."""
+    threads_batch: NonNegativeInt = 0
+    """Threads while prompts are evaluated."""
+    sequences: NonNegativeInt = 0
+    """Trajectories that have their place in the context at once; others are saved off."""
+    batch_tokens: PositiveInt = 512
+    """Tokens that one decode evaluates at most."""
+    gpu_layers: int = 0
+    """Layers kept on a GPU; a negative number means all."""
+    kv_type: Literal["f32", "f16", "q8_0"] = "f16"
+    """Number format of the key-value memory."""
+    kv_unified: bool = False
+    """One key-value buffer for all sequences instead of one each."""
+    flash_attention: bool | None = None
+    """`None` leaves it to llama.cpp."""
+    cache_bytes: NonNegativeInt = 256 * 1024 * 1024
+    """Memory for sequences that were saved off."""
+    kv_overrides: dict[str, bool | int | float | str] = {}  # noqa: RUF012 - pydantic copies it
+    """Metadata of the model to replace, such as `{"qwen3moe.expert_used_count": 4}`."""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, JsonValue]) -> Self:
+        """Settings as a lane gives them.
+
+        Raises:
+            ConfigError: One is unknown or has the wrong type.
+        """
+        try:
+            return cls.model_validate(dict(settings))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(cls.__pydantic_fields__)
+            raise ConfigError(
+                f"llama.cpp setting {where!r}: {first['msg']}. The settings are: {known}"
+            ) from error
+
+    def engine(self, context_tokens: int | None) -> EngineSettings:
+        """The part of them that the engine takes."""
+        return EngineSettings(
+            context_tokens=context_tokens or 0,
+            sequences=self.sequences,
+            batch_tokens=self.batch_tokens,
+            threads=self.threads,
+            threads_batch=self.threads_batch,
+            kv_type=self.kv_type,
+            kv_unified=self.kv_unified,
+            flash_attention=self.flash_attention,
+            cache_bytes=self.cache_bytes,
+        )
