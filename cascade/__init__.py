@@ -51,11 +51,9 @@ def __getattr__(name: str) -> Any:
     wait for it.
     """
     if name in __all__:
-        for home in _HOMES:
-            module = import_module(home)
-            if name in module.__all__:
-                globals()[name] = getattr(module, name)
-                return globals()[name]
+        modules = (import_module(home) for home in _HOMES)
+        globals()[name] = next(getattr(each, name) for each in modules if name in each.__all__)
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -48,7 +48,7 @@ NARROWER = {
 @pytest.fixture(scope="module")
 def probed() -> dict[str, dict[str, Any]]:
     """What came of importing each module alone."""
-    done = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(
         [sys.executable, "-B", import_probe.__file__],
         check=True,
         capture_output=True,

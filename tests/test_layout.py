@@ -31,7 +31,7 @@ def test_the_wheel_holds_the_files_of_the_package_and_no_others(tmp_path: Path):
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not installed, and it is the build backend's front end")
-    built = subprocess.run(  # noqa: S603 - our own build
+    built = subprocess.run(
         [uv, "build", "--wheel", "--offline", "--no-cache", "--out-dir", str(tmp_path), str(ROOT)],
         check=False,
         capture_output=True,

@@ -70,8 +70,8 @@ class Driver:
     def append(self, event: Event) -> None:
         """Makes *event* part of the log.
 
-        What a call that runs beside others still has to say after one of them failed to write is
-        dropped: it would follow a line that may be cut short, or repeat its number.
+        After the log's last word nothing more is, nor after an event that could not be written:
+        what a call beside it still has to say would follow a torn line, or repeat its number.
 
         Raises:
             TraceError: It could not be written.
@@ -97,8 +97,7 @@ class Driver:
         try:
             await self._loop(span)
         except BaseException:
-            if not self._closed:
-                self.append(facts.interrupted(self.state, self._clock.utc(), usage=None))
+            self.append(facts.interrupted(self.state, self._clock.utc(), usage=None))
             raise
         finally:
             self._telemetry.end_trajectory(span, self.state)

@@ -39,7 +39,7 @@ def test_help_and_the_imports_of_commands_load_nothing_heavy():
         "heavy = {'llama_cpp', 'numpy', 'opentelemetry.sdk', 'jinja2', 'huggingface_hub'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
-    ended = subprocess.run(  # noqa: S603 - a program of this test's own
+    ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ended.stderr == "[]\n"

@@ -16,7 +16,7 @@ import pytest
     ],
 )
 def test_an_example_runs_offline(examples: Path, name: str, last_line: str):
-    ended = subprocess.run(  # noqa: S603 - a script of this repository
+    ended = subprocess.run(
         [sys.executable, "-W", "error", str(examples / name)],
         capture_output=True,
         text=True,
@@ -27,7 +27,7 @@ def test_an_example_runs_offline(examples: Path, name: str, last_line: str):
 
 @pytest.mark.slow
 def test_the_smallest_example_runs_the_bundled_model(examples: Path):
-    ended = subprocess.run(  # noqa: S603 - a script of this repository
+    ended = subprocess.run(
         [sys.executable, str(examples / "smallest.py")], capture_output=True, text=True, check=True
     )
     assert "completed" in ended.stdout

@@ -181,6 +181,8 @@ def test_a_redraft_sees_what_was_wrong_and_the_step_after_it_does_not():
     told = second.messages[-1]
     assert told.role == "user"
     assert "It was no call." in told.text
+    assert [message.role for message in second.messages] == ["user", "assistant", "user"]
+    assert second.messages[0] == first.messages[0]
     assert [message.role for message in third.messages] == ["user", "assistant", "tool"]
 
 

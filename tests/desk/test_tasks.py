@@ -54,7 +54,7 @@ def test_equal_arguments_make_equal_tasks_in_another_process():
         "    print(task.prompt, task.records)\n"
     )
     command = [sys.executable, "-c", script]
-    runs = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]  # noqa: S603 - our own script
+    runs = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]
     assert runs[0] == runs[1]
 
 

@@ -51,7 +51,7 @@ anyio.run(main)
 def kill_in(hanging: str, folder: Path) -> Path:
     """Kills a run, with a signal that cannot be caught, while that tool or model call is busy."""
     command = [sys.executable, "-c", VICTIM, str(folder), hanging]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:  # noqa: S603 - our own script
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"inside\n"
         process.kill()

@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import SCRIPT, TASK, World, in_order, runtime
 
-from cascade import BackendError, BackendRefused, BackendUnavailable, Budget, Policy, Result, tool
-from cascade.backends.scripted import Reply, calling
+from cascade import (
+    BackendError,
+    BackendRefused,
+    BackendUnavailable,
+    Budget,
+    Cascade,
+    Policy,
+    Result,
+    tool,
+)
+from cascade.backends.scripted import Reply, ScriptedBackend, ScriptedHop, calling
 from cascade.events import BudgetReached, Event, Failed
 from cascade.exchange import Draft, Request, Timing, Usage, View
 from cascade.messages import AssistantMessage, Text
@@ -106,6 +115,34 @@ def test_an_answer_in_the_last_moment_counts():
 
     result = run_on("trio", main)
     assert (result.outcome, result.answer) == ("completed", "just in time")
+
+
+class SlowToClose(ScriptedBackend):
+    """Has the answer at once, and takes longer than any deadline to hang up."""
+
+    def call(self, view: View, request: Request) -> ScriptedHop:
+        return SlowHop(["the answer"], self.lane, view, request)
+
+
+class SlowHop(ScriptedHop):
+    async def __aexit__(self, *exc_info: object) -> None:
+        await anyio.sleep(60)
+
+
+def test_an_answer_that_is_there_is_not_lost_by_a_call_that_is_slow_to_close():
+    backend = SlowToClose([])
+
+    async def main() -> Result:
+        async with Cascade(
+            lanes=[backend.lane],
+            backends={"scripted": backend},
+            clock=LoopClock(),
+            policy=Policy(budget=Budget(wall_s=10)),
+        ) as cascade:
+            return await cascade.run(TASK)
+
+    result = run_on("trio", main)
+    assert (result.outcome, result.answer) == ("completed", "the answer")
 
 
 waits = st.lists(st.tuples(st.booleans(), st.floats(0.1, 30)), max_size=5)
