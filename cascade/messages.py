@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, StringConstraints
 from pydantic_core import PydanticSerializationError
 
-from cascade.frozen import Frozen
+from cascade.frozen import Frozen, Kept
 
 __all__ = [
     "Artefact",
@@ -45,7 +45,7 @@ class Origin(Frozen):
     """Whatever tells accounts apart without revealing a key; empty where there are none."""
 
 
-class Artefact(Frozen):
+class Artefact(Kept):
     """A provider's own form of a message or block, kept byte for byte."""
 
     origin: Origin
@@ -53,14 +53,14 @@ class Artefact(Frozen):
     """The block as it arrived, or `{"text": ...}` for the exact text of a local model."""
 
 
-class Text(Frozen):
+class Text(Kept):
     """Plain text."""
 
     kind: Literal["text"] = "text"
     text: str
 
 
-class Reasoning(Frozen):
+class Reasoning(Kept):
     """What a model thought before it spoke; signed or encrypted by some providers."""
 
     kind: Literal["reasoning"] = "reasoning"
@@ -69,7 +69,7 @@ class Reasoning(Frozen):
     artefact: Artefact | None = None
 
 
-class ToolCall(Frozen):
+class ToolCall(Kept):
     """A model's request to run a tool."""
 
     kind: Literal["tool_call"] = "tool_call"
@@ -78,7 +78,7 @@ class ToolCall(Frozen):
     arguments: dict[str, JsonValue]
 
 
-class ToolResult(Frozen):
+class ToolResult(Kept):
     """What one tool call gave back, as the model reads it."""
 
     kind: Literal["tool_result"] = "tool_result"
@@ -93,7 +93,7 @@ class ToolResult(Frozen):
         return "".join(part.text for part in self.parts)
 
 
-class UserMessage(Frozen):
+class UserMessage(Kept):
     """What a person, or the runtime in a person's place, said."""
 
     role: Literal["user"] = "user"
@@ -113,7 +113,7 @@ class UserMessage(Frozen):
 AssistantPart = Annotated[Text | Reasoning | ToolCall, Field(discriminator="kind")]
 
 
-class AssistantMessage(Frozen):
+class AssistantMessage(Kept):
     """What a model said: text, reasoning and calls in the order in which it said them."""
 
     role: Literal["assistant"] = "assistant"
@@ -132,7 +132,7 @@ class AssistantMessage(Frozen):
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-class ToolMessage(Frozen):
+class ToolMessage(Kept):
     """The results of one step's calls, in the order of the calls."""
 
     role: Literal["tool"] = "tool"

@@ -13,7 +13,7 @@ import click
 
 from cascade.errors import CascadeError, ConfigError
 
-__all__ = ["INTERRUPTED", "Session", "main", "run_command"]
+__all__ = ["INTERRUPTED", "Commands", "Session", "cli", "main", "run_command"]
 
 DONE, UNSUCCESSFUL, MISUSED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -5,7 +5,7 @@ import sys
 
 from rich.console import Console
 
-__all__ = ["output_console"]
+__all__ = ["OutputConsole", "output_console"]
 
 
 class OutputConsole(Console):

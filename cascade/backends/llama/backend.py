@@ -26,7 +26,7 @@ from cascade.errors import BackendRefused, ConfigError, ContextExceeded, ModelEr
 from cascade.exchange import Delta, Draft, Request, Usage, View
 from cascade.lanes import Capabilities, Lane
 
-__all__ = ["LlamaBackend"]
+__all__ = ["LlamaBackend", "LlamaHop"]
 
 NAME = "llama_cpp"
 

@@ -18,7 +18,7 @@ from cascade.desk.families import FAMILIES
 from cascade.desk.tasks import Split, make_task
 from cascade.desk.training.conversations import conversation, render
 
-__all__ = ["Batch", "batches", "examples", "pack"]
+__all__ = ["Batch", "Example", "batches", "examples", "pack"]
 
 LENGTHS = (192, 256, 320, 416, 576, 832, 1280)
 _TARGET_STEP = 256  # number of targets is padded to a multiple, again for fixed shapes

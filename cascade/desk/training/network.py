@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Decoder", "Shape"]
+__all__ = ["Block", "Decoder", "Norm", "Shape", "frequencies"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

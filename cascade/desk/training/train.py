@@ -23,7 +23,7 @@ from cascade.desk.training.initialisation import initialise
 from cascade.desk.training.network import Decoder, Shape
 from cascade.desk.training.optimiser import Optimiser
 
-__all__ = ["Plan", "load", "train"]
+__all__ = ["Exchange", "Plan", "load", "train"]
 
 
 _REPORT_EVERY = 250  # updates
