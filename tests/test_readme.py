@@ -32,7 +32,7 @@ def test_a_program_of_readme_runs_as_pasted_and_prints_what_it_promises(
     program: str, output: str | None
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-P", "-W", "error", "-c", program],
         cwd=ROOT,
         capture_output=True,
         text=True,

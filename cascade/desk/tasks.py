@@ -26,6 +26,7 @@ in the same wordings and with names of the same pool. `names`, `wording`: names,
 that were never trained on. `evaluation`: both. The split is part of the random seed, so no
 two splits share a task."""
 
+_FOUR_DIGITS = re.compile(r"\b\d{4}\b")
 _FAULT_SHARE = 0.3
 _ASIDE_SHARE = 0.25
 _ASIDES: dict[Pool, tuple[str, ...]] = {
@@ -113,6 +114,11 @@ class DeskTask:
         for word in self.conclusion.banned:
             if _holds(answer, word):
                 return f"the answer names {word!r}"
+        # The right status of a wrong order is a wrong answer.
+        asked = f"{self.prompt} {self.conclusion.answer}"
+        for number in _FOUR_DIGITS.findall(answer):
+            if not _holds(asked, number):
+                return f"the answer names {number!r}"
         return None
 
 

@@ -1,6 +1,7 @@
 """Tasks: reproducible, solvable, kept apart by split, and judged by outcome."""
 
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -153,3 +154,15 @@ def test_records_can_be_opened_again_and_again():
     before = replace(task.records)
     solved(task)
     assert task.records == before
+
+
+def test_the_right_word_about_another_order_is_a_wrong_answer() -> None:
+    task = make_task("status", "evaluation", 3)
+    office = Office(task.records, reliable=True)
+    right = task.conclusion.answer
+    assert task.verdict(office, right).success
+    [number] = set(re.findall(r"\b\d{4}\b", right))
+    other = "1111" if number != "1111" else "2222"
+    verdict = task.verdict(office, right.replace(number, other))
+    assert not verdict.success
+    assert other in verdict.reason
