@@ -129,7 +129,7 @@ MODEL = (
         multiple=True,
         metavar="NAME=VALUE",
         help="A setting of llama.cpp: threads, threads_batch, sequences, batch_tokens, gpu_layers, "
-        "kv_type, kv_unified, flash_attention, cache_bytes, kv_overrides (as JSON).",
+        "kv_type, kv_unified, flash_attention, cache_bytes, draft_tokens, kv_overrides (as JSON).",
     ),
 )
 

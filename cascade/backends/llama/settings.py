@@ -33,6 +33,8 @@ class LlamaSettings(Frozen):
     """`None` leaves it to llama.cpp."""
     cache_bytes: NonNegativeInt = 256 * 1024 * 1024
     """Memory for sequences that were saved off."""
+    draft_tokens: NonNegativeInt = 8
+    """Tokens guessed ahead at most, from what followed the same tokens before; 0 guesses none."""
     kv_overrides: dict[str, bool | int | float | str] = {}  # noqa: RUF012 - pydantic copies it
     """Metadata of the model to replace, such as `{"qwen3moe.expert_used_count": 4}`."""
 
@@ -65,4 +67,5 @@ class LlamaSettings(Frozen):
             kv_unified=self.kv_unified,
             flash_attention=self.flash_attention,
             cache_bytes=self.cache_bytes,
+            draft_tokens=self.draft_tokens,
         )

@@ -1,9 +1,11 @@
-"""Fills a context's batch: one token of every sequence that generates, chunks of the prompts."""
+"""Fills a context's batch: the newest token of each sequence, its drafts, chunks of the prompts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cascade.backends.llama.engine.context import Context
+from cascade.backends.llama.engine.costs import Work, work
+from cascade.backends.llama.engine.lookup import Lookup
 from cascade.backends.llama.engine.run import Run
 
 __all__ = ["Batch", "Composer", "Pace"]
@@ -27,7 +29,18 @@ class Batch:
     chunks: tuple[tuple[Run, int], ...]
     """Each run in the batch, in order, and how many prompt tokens of it; 0 for a generated one."""
     outputs: tuple[Run, ...]
-    """The runs that get a row of logits, in order of the rows."""
+    """The runs that get rows of logits, in order of the rows."""
+    first_rows: tuple[int, ...]
+    """The first row of each; a row for each of its drafts follows."""
+    rows: int
+    """Rows of logits in all."""
+    work: Work
+    """What it makes llama.cpp do."""
+
+    @property
+    def drafts(self) -> int:
+        """How many of the tokens are guesses."""
+        return self.rows - len(self.outputs)
 
 
 class Pace:
@@ -69,9 +82,15 @@ class Composer:
     Args:
         context: Whose arrays to fill.
         pace: Says how large chunks may be.
+        lookup: Guesses what generating runs will choose.
+        unified: Whether all sequences are in one buffer.
     """
 
-    def __init__(self, context: Context, pace: Pace) -> None:
+    def __init__(
+        self, context: Context, pace: Pace, lookup: Lookup, *, unified: bool = False
+    ) -> None:
+        self._lookup = lookup
+        self._unified = unified
         self._context = context
         self._pace = pace
         self._last: Batch | None = None
@@ -82,41 +101,56 @@ class Composer:
         Every generating run is in every batch; what room is left is divided among the prompts
         evenly, and what the short ones leave over goes to the first.
         """
+        prompts = [run for run in runs if not run.is_generating]
+        generating = [run for run in runs if run.is_generating] if prompts else runs
+        drafts = self._lookup.draft(generating)
         last = self._last
-        if last is not None and last.prompt_tokens == 0 and last.outputs == tuple(runs):
+        if (
+            last is not None
+            and drafts == last.drafts == last.prompt_tokens == 0
+            and last.outputs == tuple(runs)
+        ):
             self._context.tokens[: last.count] = [run.pending for run in runs]
             self._context.positions[: last.count] = [run.sequence.length for run in runs]
             return last
-        prompts = [run for run in runs if not run.is_generating]
-        room = self._pace.prompt_tokens(len(runs) - len(prompts)) if prompts else 0
+        room = self._pace.prompt_tokens(len(generating) + drafts) if prompts else 0
         self._last = self._fill(runs, _shares(prompts, room))
         return self._last
 
     def _fill(self, runs: Sequence[Run], shares: Mapping[Run, int]) -> Batch:
         context = self._context
-        at = 0
+        at, rows = 0, 0
         chunks: list[tuple[Run, int]] = []
         outputs: list[Run] = []
+        first_rows: list[int] = []
+        lengths: list[tuple[int, int]] = []
         for run in runs:
             share = shares.get(run, 0)
             if share == 0 and not run.is_generating:
                 continue
             start = run.sequence.length
-            end = at + max(1, share)
-            context.tokens[at:end] = run.prompt[start : start + share] if share else run.pending
+            end = at + (share or 1 + len(run.drafts))
+            new = run.prompt[start : start + share] if share else (run.pending, *run.drafts)
+            context.tokens[at:end] = new
             context.positions[at:end] = range(start, start + end - at)
             context.sequences[at:end] = run.sequence.slot
-            context.outputs[at:end] = 0
+            context.outputs[at:end] = share == 0
             if share == 0 or start + share == len(run.prompt):
                 context.outputs[end - 1] = 1
                 outputs.append(run)
+                first_rows.append(rows)
+                rows += 1 if share else end - at
             chunks.append((run, share))
+            lengths.append((run.sequence.slot, end - at))
             at = end
         return Batch(
             count=at,
             prompt_tokens=sum(share for _, share in chunks),
             chunks=tuple(chunks),
             outputs=tuple(outputs),
+            first_rows=tuple(first_rows),
+            rows=rows,
+            work=work(lengths, unified=self._unified),
         )
 
 

@@ -152,7 +152,7 @@ def _parameters(lib: Any, settings: EngineSettings, abort: AbortFlag) -> Any:
     parameters.n_seq_max = settings.sequences
     parameters.kv_unified = settings.kv_unified
     parameters.n_batch = parameters.n_ubatch = settings.batch_tokens
-    parameters.n_outputs_max = settings.sequences
+    parameters.n_outputs_max = settings.sequences + settings.draft_rows
     parameters.n_threads = settings.threads
     parameters.n_threads_batch = settings.threads_batch
     parameters.type_k = parameters.type_v = getattr(lib, _KV_TYPES[settings.kv_type])

@@ -60,6 +60,16 @@ class Job:
         """Whether the engine is done with it."""
         return self.generation is not None or self.error is not None
 
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether it was cancelled, or is past its deadline."""
+        return self.cancelled or self.is_late(time.monotonic())
+
+    def is_late(self, now: float) -> bool:
+        """Whether its deadline has passed at a time of `time.monotonic()`."""
+        deadline = self.request.deadline
+        return deadline is not None and now >= deadline
+
     def complete(self, generation: Generation) -> None:
         """Set the answer and wake the waiter."""
         self.generation = generation

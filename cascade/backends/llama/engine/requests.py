@@ -45,8 +45,15 @@ class EngineSettings:
     """Whether to use flash attention; `None` leaves it to llama.cpp."""
     cache_bytes: int = 256 * 1024 * 1024
     """Bytes of RAM for sequences and shared prefixes that lost their place in the context."""
+    draft_tokens: int = 8
+    """Tokens guessed ahead at most, from what followed the same tokens before; 0 guesses none."""
     share_tokens: int = 16
     """The shortest common prefix worth copying from another sequence instead of evaluating it."""
+
+    @property
+    def draft_rows(self) -> int:
+        """How many guessed tokens a batch can hold: the fill of eight, or one for each."""
+        return self.draft_tokens and max(self.sequences, min(8, self.sequences) * self.draft_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
 """A request that has its place in the context: how far its prompt is, and what it generated."""
 
 import time
+from collections.abc import Sequence as Series
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.backends.llama.engine.grammar import GrammarCache, GrammarState
 from cascade.backends.llama.engine.jobs import Job
+from cascade.backends.llama.engine.lookup import Trail
 from cascade.backends.llama.engine.memory import Claim
 from cascade.backends.llama.engine.model import Model
 from cascade.backends.llama.engine.requests import FinishReason, Generation, Timing, TokenInfo
@@ -25,6 +27,9 @@ class Run:
         sequence: The tokens in memory; while the prompt is evaluated, a prefix of it.
         pending: The newest token, which is not in memory yet; -1 while there is none.
         cuts: Prompt lengths at which the sequence's state is to be saved for others.
+        trail: What its next tokens are guessed from; `None` if nothing is guessed.
+        drafts: Guesses that are evaluated after the pending token in the present batch.
+        accepted: How many of them were then chosen.
 
     Args:
         job: The request.
@@ -44,6 +49,9 @@ class Run:
         self.prompt: Tokens = job.prompt
         self.cuts: set[int] = set(claim.cuts)
         self.pending = -1
+        self.trail: Trail | None = None
+        self.drafts: Series[int] = ()
+        self.accepted = 0
         self.tokens: list[TokenInfo] = []
         self.finish_reason: FinishReason | None = None
         self._model = model
@@ -68,8 +76,37 @@ class Run:
         ahead = [cut for cut in self.cuts if cut > self.sequence.length]
         return min(ahead, default=len(self.prompt))
 
-    def take(self, rows: Rows, index: int, row: NDArray[np.float32]) -> None:
-        """Choose the next token from a row of logits; sets `finish_reason` if it is the last."""
+    def take(self, rows: Rows, first: int, logits: NDArray[np.float32], room: int) -> None:
+        """Choose the next token, and one more for each draft that was right.
+
+        Sets `accepted`, and `finish_reason` if the last token was chosen. The sequence then holds
+        what stays in memory; refused drafts come after it.
+
+        Args:
+            rows: Figures of the batch's rows of logits.
+            first: The run's first row.
+            logits: All rows.
+            room: Tokens that the sequence can hold.
+        """
+        self.accepted = 0
+        if self.is_generating:
+            self.sequence.append(self.pending)
+        while True:
+            row = first + self.accepted
+            self._take_row(rows, row, logits[row])
+            if self.finish_reason is None and self.sequence.length + 1 >= room:
+                self.finish_reason = "context"
+            if (
+                self.accepted == len(self.drafts)
+                or self.pending != self.drafts[self.accepted]
+                or self.finish_reason is not None
+                or self.job.is_unwanted
+            ):
+                return
+            self.sequence.append(self.pending)
+            self.accepted += 1
+
+    def _take_row(self, rows: Rows, index: int, row: NDArray[np.float32]) -> None:
         best = rows.best[index]
         token, constrained = (best, False) if self._plain else self._choose(best, row)
         normaliser = rows.log_normaliser[index]
@@ -94,6 +131,8 @@ class Run:
             self.first_token_at = time.perf_counter()
         self.tokens.append(info)
         self.pending = token
+        if self.trail is not None:
+            self.trail.add(token)
         self.finish_reason = self._after(info)
 
     def _choose(self, best: int, row: NDArray[np.float32]) -> tuple[int, bool]:

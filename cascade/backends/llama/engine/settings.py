@@ -30,6 +30,7 @@ def complete_settings(settings: EngineSettings, model: Model) -> EngineSettings:
         settings.threads_batch,
         settings.kv_tokens,
         settings.cache_bytes,
+        settings.draft_tokens,
     )
     if min(numbers) < 0 or settings.batch_tokens < 1:
         raise ConfigError(
@@ -41,12 +42,17 @@ def complete_settings(settings: EngineSettings, model: Model) -> EngineSettings:
         )
     context = settings.context_tokens or min(model.trained_context or 2048, _LONGEST_DEFAULT)
     sequences = settings.sequences or _affordable(settings, model, context)
+    if not model.rolls_back:
+        settings = replace(settings, draft_tokens=0)
+    if settings.flash_attention is None and _is_small_scale(settings, model):
+        settings = replace(settings, flash_attention=False)
+    room = max(32, replace(settings, sequences=sequences).draft_rows)
     threads = settings.threads or _threads(model)
     return replace(
         settings,
         context_tokens=context,
         sequences=sequences,
-        batch_tokens=max(settings.batch_tokens, sequences + 32),
+        batch_tokens=max(settings.batch_tokens, sequences + room),
         threads=threads,
         threads_batch=settings.threads_batch or threads,
         kv_tokens=settings.kv_tokens or sequences * context,
@@ -99,6 +105,16 @@ def _affordable(settings: EngineSettings, model: Model, context: int) -> int:
     """16 sequences, or as many as fit in a quarter of the machine's memory."""
     one = model.cell_values * _VALUE_BYTES[settings.kv_type] * context
     return int(max(1, min(16, _physical_memory() / 4 // max(1.0, one))))
+
+
+def _is_small_scale(settings: EngineSettings, model: Model) -> bool:
+    """Whether drafts gain more without flash attention: it takes them one by one on a CPU."""
+    return (
+        settings.draft_tokens > 0
+        and settings.kv_type != "q8_0"
+        and model.gpu_layers == 0
+        and model.parameters < _TINY_PARAMETERS
+    )
 
 
 def _threads(model: Model) -> int:

@@ -17,6 +17,10 @@ class EngineStatistics:
     tokens_decoded: int
     """Generated tokens that were evaluated to get the next one."""
     tokens_sampled: int
+    draft_tokens: int
+    """Guessed tokens that were evaluated along with the generated ones."""
+    draft_tokens_accepted: int
+    """The part of them that was chosen: as many decodes were saved."""
     prompt_tokens_cached: int
     """Prompt tokens that needed no evaluation."""
     prompt_tokens_shared: int
@@ -50,6 +54,8 @@ class Counters:
     prompt_tokens_evaluated: int = 0
     tokens_decoded: int = 0
     tokens_sampled: int = 0
+    draft_tokens: int = 0
+    draft_tokens_accepted: int = 0
     prompt_tokens_cached: int = 0
     prompt_tokens_shared: int = 0
     prompt_tokens_recomputed: int = 0

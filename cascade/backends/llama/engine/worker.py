@@ -11,6 +11,7 @@ from cascade.backends.llama.engine.bindings import native_log
 from cascade.backends.llama.engine.context import Context
 from cascade.backends.llama.engine.grammar import GrammarCache
 from cascade.backends.llama.engine.jobs import Job
+from cascade.backends.llama.engine.lookup import Lookup
 from cascade.backends.llama.engine.memory import Claim, Memory, WaitsFor
 from cascade.backends.llama.engine.model import Model
 from cascade.backends.llama.engine.requests import EngineSettings, FinishReason, Generation, Timing
@@ -47,7 +48,10 @@ class Worker:
         self._grammars = GrammarCache(model)
         self._rows = RowStatistics(settings.sequences, model.vocabulary_size)
         self._pace = Pace(settings.batch_tokens)
-        self._composer = Composer(self.context, self._pace)
+        self._lookup = Lookup(settings, model.vocabulary_size, model.end_tokens)
+        self._composer = Composer(
+            self.context, self._pace, self._lookup, unified=settings.kv_unified
+        )
         room = settings.kv_tokens if settings.kv_unified else settings.context_tokens
         self.sequence_tokens = min(settings.context_tokens, self.context.sequence_tokens, room)
         self._inbox: deque[Callable[[], None]] = deque()
@@ -101,6 +105,8 @@ class Worker:
             prompt_tokens_evaluated=counters.prompt_tokens_evaluated,
             tokens_decoded=counters.tokens_decoded,
             tokens_sampled=counters.tokens_sampled,
+            draft_tokens=counters.draft_tokens,
+            draft_tokens_accepted=counters.draft_tokens_accepted,
             prompt_tokens_cached=counters.prompt_tokens_cached,
             prompt_tokens_shared=counters.prompt_tokens_shared,
             prompt_tokens_recomputed=counters.prompt_tokens_recomputed,
@@ -210,10 +216,10 @@ class Worker:
                 self._finish(run, None)
         if self._deadlines:
             now = time.monotonic()
-            for job in [job for job in self._waiting if _late(job, now)]:
+            for job in [job for job in self._waiting if job.is_late(now)]:
                 self._drop(job)
                 job.complete(_unstarted(job))
-            for run in [run for run in self._runs if _late(run.job, now)]:
+            for run in [run for run in self._runs if run.job.is_late(now)]:
                 self._finish(run, "deadline")
 
     def _drop(self, job: Job) -> None:
@@ -242,12 +248,17 @@ class Worker:
             return claim
         self._waiting.remove(job)
         try:
-            self._runs.append(Run(job, claim, self._model, self._grammars))
+            run = Run(job, claim, self._model, self._grammars)
         except CascadeError as problem:
             self._memory.settle(claim.sequence)
             self._deadlines -= job.request.deadline is not None
             job.fail(problem)
             return None
+        run.trail = self._lookup.trail(claim.sequence)
+        if run.trail is not None:
+            most = min(job.request.max_tokens, self.sequence_tokens - len(job.prompt))
+            run.trail.begin(job.prompt, claim.cached - claim.shared, most)
+        self._runs.append(run)
         self._counters.prompt_tokens_cached += claim.cached
         self._counters.prompt_tokens_shared += claim.shared
         self._counters.prompt_tokens_recomputed += claim.recomputed
@@ -255,12 +266,13 @@ class Worker:
 
     def _decode(self, batch: Batch) -> bool:
         """Evaluate the batch; if that fails, mend what failed and say so."""
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         code = self.context.decode(batch.count)
-        seconds = time.perf_counter() - started
+        seconds, work_s = time.perf_counter() - started, time.thread_time() - worked
         self._counters.decode_s += seconds
         if code == 0:
             self._counters.decodes += 1
+            self._lookup.cost.observe(batch.work, work_s)
             if batch.prompt_tokens * 2 > batch.count:
                 self._pace.observe(batch.count, seconds)
             return True
@@ -279,6 +291,9 @@ class Worker:
 
     def _relieve(self, batch: Batch) -> None:
         """Make room after llama.cpp found none: evict, shrink the chunks, else fail one request."""
+        if batch.drafts:
+            self._lookup.pause()
+            return
         if self._memory.evict_idle() or self._pace.shrink():
             return
         run = max((run for run, _ in batch.chunks), key=lambda run: run.sequence.length)
@@ -294,30 +309,28 @@ class Worker:
     def _advance(self, batch: Batch) -> None:
         """Book what was evaluated, save states that were asked for, choose the next tokens."""
         for run, share in batch.chunks:
-            if share == 0:
-                run.sequence.append(run.pending)
-            else:
+            if share > 0:
                 self._book_chunk(run, share)
         self._counters.prompt_tokens_evaluated += batch.prompt_tokens
-        self._counters.tokens_decoded += batch.count - batch.prompt_tokens
+        self._counters.tokens_decoded += batch.count - batch.prompt_tokens - batch.drafts
+        self._counters.draft_tokens += batch.drafts
         if not batch.outputs:
             return
-        logits = self.context.logits(len(batch.outputs))
+        logits = self.context.logits(batch.rows)
         rows = self._rows.measure(logits)
         self._counters.tokens_sampled += len(batch.outputs)
-        for index, run in enumerate(batch.outputs):
+        for run, first in zip(batch.outputs, batch.first_rows, strict=True):
             if run.job.request.max_tokens <= 0:
                 self._finish(run, "length")
                 continue
+            error: Exception | None = None
             try:
-                run.take(rows, index, logits[index])
+                run.take(rows, first, logits, self.sequence_tokens)
             except Exception as problem:  # noqa: BLE001 - a callback's error belongs to its own request
-                self._finish(run, None, problem)
-                continue
-            if run.finish_reason is None and run.sequence.length + 1 >= self.sequence_tokens:
-                run.finish_reason = "context"
-            if run.finish_reason is not None:
-                self._finish(run, run.finish_reason)
+                error = problem
+            self._book_drafts(run)
+            if run.finish_reason is not None or error is not None:
+                self._finish(run, run.finish_reason, error)
 
     def _book_chunk(self, run: Run, share: int) -> None:
         sequence = run.sequence
@@ -327,6 +340,14 @@ class Worker:
             own = not self._model.rolls_back and sequence.length == len(run.prompt) - 1
             self._memory.checkpoint(sequence, shared=not own)
             self._admission_due = True
+
+    def _book_drafts(self, run: Run) -> None:
+        """Count the drafts that were right, and take the others out of the memory."""
+        self._counters.draft_tokens_accepted += run.accepted
+        self._counters.tokens_decoded += run.accepted
+        self._counters.tokens_sampled += run.accepted
+        if run.accepted < len(run.drafts):
+            self._memory.rewind(run.sequence)
 
     def _finish(
         self, run: Run, reason: FinishReason | None, error: BaseException | None = None
@@ -344,11 +365,6 @@ class Worker:
             run.job.complete(generation)
         elif error is not None:
             run.job.fail(error)
-
-
-def _late(job: Job, now: float) -> bool:
-    deadline = job.request.deadline
-    return deadline is not None and now >= deadline
 
 
 def _unstarted(job: Job) -> Generation:

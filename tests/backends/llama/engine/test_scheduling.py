@@ -6,7 +6,7 @@ import anyio
 import pytest
 from engine_requests import ask, prompt_of
 
-from cascade.backends.llama.engine import Engine, Generation, TokenInfo
+from cascade.backends.llama.engine import Generation, TokenInfo
 from cascade.errors import ModelError
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,8 @@ async def test_a_long_prompt_and_generating_sequences_share_the_decodes(make_eng
     assert engine.statistics().decodes <= 300 // 25 + 3
 
 
-async def test_requests_of_one_key_never_overlap(engine: Engine):
+async def test_requests_of_one_key_never_overlap(make_engine: MakeEngine):
+    engine = make_engine(sequences=4, draft_tokens=0)
     prompt = prompt_of(engine, "name")
     running: list[str] = []
 
