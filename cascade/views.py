@@ -1,7 +1,7 @@
 """Views: what a lane is shown, as a pure function of the log."""
 
 from cascade.exchange import View
-from cascade.messages import Message, UserMessage
+from cascade.messages import AssistantMessage, Message, Text, UserMessage
 from cascade.state import State
 
 __all__ = ["REDRAFT_REQUEST", "home_view"]
@@ -24,7 +24,7 @@ def home_view(state: State) -> View:
     if state.rejected:
         messages = list(state.transcript)
         for rejected in state.rejected:
-            messages.append(rejected.message)
+            messages.append(_as_text(rejected.message))
             messages.append(UserMessage.of(REDRAFT_REQUEST.format(reason=rejected.reason)))
     return View(
         trajectory_id=started.trajectory_id,
@@ -32,3 +32,13 @@ def home_view(state: State) -> View:
         messages=state.transcript if messages is None else messages,
         tools=started.tools,
     )
+
+
+def _as_text(message: AssistantMessage) -> AssistantMessage:
+    """A draft that was not accepted, without calls: they will never have results."""
+    if not message.calls:
+        return message
+    raw = None if message.artefact is None else message.artefact.raw
+    said = raw.get("text") if isinstance(raw, dict) else None
+    text = said if isinstance(said, str) else message.text
+    return AssistantMessage(parts=(Text(text=text or "(a tool call)"),))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import wraps
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,9 +17,30 @@ from cascade.lanes import Lane
 from cascade.policy import Budget, Policy
 from cascade.runtime import BUNDLED_LANE, Cascade
 
-__all__ = ["RuntimeOptions", "json_option", "model_options", "otel_options", "runtime_options"]
+__all__ = [
+    "FiniteRange",
+    "RuntimeOptions",
+    "json_option",
+    "model_options",
+    "otel_options",
+    "runtime_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range that is neither `nan`, which no bound keeps out, nor infinite."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number that the user wrote."""
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object only.")
 
@@ -60,7 +82,7 @@ class RuntimeOptions:
             "wall_s": self.max_seconds,
         }
         known = {name: value for name, value in given.items() if value is not None}
-        return Policy(budget=Budget().model_copy(update=known))
+        return Policy(budget=Budget.model_validate(known))
 
     @contextmanager
     def runtime(
@@ -119,7 +141,7 @@ MODEL = (
     ),
     click.option(
         "--temperature",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         metavar="X",
         help="0, the default, always takes the most probable token.",
     ),
@@ -129,7 +151,8 @@ MODEL = (
         multiple=True,
         metavar="NAME=VALUE",
         help="A setting of llama.cpp: threads, threads_batch, sequences, batch_tokens, gpu_layers, "
-        "kv_type, kv_unified, flash_attention, cache_bytes, draft_tokens, kv_overrides (as JSON).",
+        "kv_type, kv_unified, kv_tokens, flash_attention, cache_bytes, draft_tokens, thinking, "
+        "chat_template, and as JSON template_variables, kv_overrides.",
     ),
 )
 
@@ -154,13 +177,13 @@ BUDGET = (
     ),
     click.option(
         "--max-usd",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         metavar="X",
         help="Budget: known cost of model calls.",
     ),
     click.option(
         "--max-seconds",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         metavar="S",
         help="Budget: wall time.",
     ),

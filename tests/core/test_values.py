@@ -1,5 +1,6 @@
 """The small values of the core: money, messages, policies, views, errors and facts."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from cascade.errors import BackendUnavailable, CascadeError, TraceError
 from cascade.exchange import Draft, Request, Usage, View
 from cascade.ledger import Account, Ledger, Spend
 from cascade.messages import (
+    Artefact,
     AssistantMessage,
+    Origin,
     Reasoning,
     Text,
     ToolCall,
@@ -24,7 +27,7 @@ from cascade.messages import (
     well_formed,
 )
 from cascade.policy import Policy
-from cascade.state import EMPTY, State, fold
+from cascade.state import EMPTY, Rejected, State, fold
 from cascade.views import home_view
 
 ACCEPTED = Account("local", "draft", "accepted")
@@ -208,3 +211,21 @@ def test_errors_say_where():
     down = BackendUnavailable("down", backend="b", request_id="r", retry_after=2.0)
     assert (down.backend, down.request_id, down.retry_after) == ("b", "r", 2.0)
     assert isinstance(down, CascadeError)
+
+
+def test_a_rejected_call_is_shown_as_text_since_it_will_never_have_a_result() -> None:
+    call = ToolCall(id="c", name="look", arguments={})
+    raw = Artefact(origin=Origin(provider="p", model="m"), raw={"text": "<call>look"})
+    state = fold(EMPTY, started())
+    for message, said in (
+        (AssistantMessage(parts=(call,), artefact=raw), "<call>look"),
+        (AssistantMessage(parts=(Text(text="Let me see."), call)), "Let me see."),
+        (AssistantMessage(parts=(call,)), "(a tool call)"),
+    ):
+        shown = replace(state, rejected=(Rejected(message=message, reason="It was cut off."),))
+        _, draft, request = home_view(shown).messages
+        assert draft.role == "assistant"
+        assert draft.calls == ()
+        assert draft.text == said
+        assert request.role == "user"
+        assert "It was cut off." in request.text

@@ -53,7 +53,7 @@ class LlamaBackend:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._settings = LlamaSettings.of(lane.settings)
+        self.settings = LlamaSettings.of(lane.settings)
         self._engine: Engine | None = None
         self._loaded: LoadedModel | None = None
         self._chat: ChatFormat | None = None
@@ -92,18 +92,12 @@ class LlamaBackend:
         if self._engine is None:
             # Never abandoned on cancellation: what nobody holds would never be given back.
             await anyio.to_thread.run_sync(self._load)
-            model = self.engine.model
-            begin_text = _token_text(model, model.bos)
-            self._chat = ChatFormat.from_template(
-                model.chat_template or PLAIN_TEMPLATE,
-                bos_token=begin_text,
-                eos_token=_token_text(model, model.eos),
-            )
-            wants_begin = model.metadata.get("tokenizer.ggml.add_bos_token") == "true"
-            if wants_begin and model.bos >= 0:
-                self._begin = Begin(token=model.bos, text=begin_text)
+        chat = self._chat
         capabilities = Capabilities(
-            tools=True, parallel_tools=True, log_probabilities=True, grammar=True
+            tools=True,
+            parallel_tools=chat is not None and chat.capabilities.parallel_calls,
+            log_probabilities=True,
+            grammar=True,
         )
         return self._lane.model_copy(
             update={"context_tokens": self.engine.context_tokens, "capabilities": capabilities}
@@ -134,15 +128,28 @@ class LlamaBackend:
     def _load(self) -> None:
         loaded = load(
             self._lane.model,
-            gpu_layers=self._settings.gpu_layers,
-            kv_overrides=self._settings.kv_overrides,
+            gpu_layers=self.settings.gpu_layers,
+            kv_overrides=self.settings.kv_overrides,
         )
-        try:
-            self._engine = Engine(loaded.model, self._settings.engine(self._lane.context_tokens))
-        except BaseException:
-            loaded.close()
-            raise
         self._loaded = loaded
+        try:
+            self._engine = Engine(loaded.model, self.settings.engine(self._lane.context_tokens))
+            self._study(loaded.model)
+        except BaseException:
+            self._unload()
+            raise
+
+    def _study(self, model: Model) -> None:
+        """Learns how the model's conversations are written."""
+        begin_text = _token_text(model, model.bos)
+        self._chat = ChatFormat.from_template(
+            self.settings.chat_template or model.chat_template or PLAIN_TEMPLATE,
+            bos_token=begin_text,
+            eos_token=_token_text(model, model.eos),
+        )
+        wants_begin = model.metadata.get("tokenizer.ggml.add_bos_token") == "true"
+        if wants_begin and model.bos >= 0:
+            self._begin = Begin(token=model.bos, text=begin_text)
 
     def _unload(self) -> None:
         engine, self._engine = self._engine, None
@@ -162,7 +169,12 @@ class LlamaBackend:
             return None
         key = json.dumps([conversation.tools, opening])
         if key not in self._grammars:
-            made = conversation.chat.grammar(conversation.tools, generation_prompt=opening)
+            chat = conversation.chat
+            made = chat.grammar(
+                conversation.tools,
+                generation_prompt=opening,
+                parallel=chat.capabilities.parallel_calls,
+            )
             self._grammars[key] = None if made is None else _engine_grammar(made)
         return self._grammars[key]
 
@@ -211,7 +223,7 @@ class LlamaHop:
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         try:
-            prompt = self._conversation.prompt(self._view)
+            prompt = self._prompt()
             generate = self._generate_request(prompt)
             engine = self._backend.engine
             if self._request.stream:
@@ -224,6 +236,16 @@ class LlamaHop:
         except (ModelError, ConfigError) as error:
             raise BackendRefused(str(error), backend=NAME) from error
         self._finish(generation, prompt)
+
+    def _prompt(self) -> Prompt:
+        settings, effort = self._backend.settings, self._request.effort
+        variables = dict(settings.template_variables)
+        thinking = settings.thinking
+        if effort == "none":
+            thinking = False
+        elif effort is not None:
+            variables["reasoning_effort"] = effort
+        return self._conversation.prompt(self._view, thinking=thinking, variables=variables)
 
     def _generate_request(self, prompt: Prompt) -> GenerateRequest:
         request = self._request
@@ -264,7 +286,8 @@ class LlamaHop:
         conversation = self._conversation
         ids = generation.token_ids
         if generation.finish_reason == "stop":
-            conversation.generated(generation.text, ids[:-1])
+            ending = generation.tokens[-1].piece.decode("utf-8", errors="replace")
+            conversation.generated(generation.text, ids[:-1], ending=ending)
         elif generation.finish_reason == "length":
             conversation.generated(generation.text, ids)
         else:

@@ -1,8 +1,10 @@
 """From what the engine generated to a draft: parts, problems and token statistics."""
 
 from bisect import bisect_right
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Literal
 
 from cascade.backends.llama.chat import ParsedOutput
 from cascade.backends.llama.engine import Generation, TokenInfo
@@ -48,7 +50,8 @@ def draft_of(
     if parsed.reasoning.strip():
         parts.append(Reasoning(text=parsed.reasoning.strip()))
     problem = parsed.problem
-    text = parsed.content.strip() if problem is None else generation.text.strip()
+    # What could not be read is said as text, so that it can be shown again; thoughts are not.
+    text = (parsed.content + (parsed.unread if problem else "")).strip()
     if text:
         parts.append(Text(text=text))
     if problem is None:
@@ -82,9 +85,9 @@ def draft_of(
 def token_statistics(generation: Generation, parsed: ParsedOutput) -> TokenStatistics:
     """Per-token figures, with the tokens that name tools, arguments and values marked."""
     tokens = generation.tokens
-    ends = list(accumulate(len(token.piece) for token in tokens))
+    ends = _ends(tokens)
     spans = [
-        _span(generation.text, ends, kind=span.kind, call=index, start=span.start, end=span.end)
+        _span(ends, kind=span.kind, call=index, start=span.start, end=span.end)
         for index, call in enumerate(parsed.calls)
         for span in call.spans
     ]
@@ -93,7 +96,7 @@ def token_statistics(generation: Generation, parsed: ParsedOutput) -> TokenStati
         start = generation.text.rfind(answer)
         if start >= 0:
             end = start + len(answer)
-            spans.append(_span(generation.text, ends, kind="answer", start=start, end=end))
+            spans.append(_span(ends, kind="answer", start=start, end=end))
     spans += _grammar_spans(tokens)
     return TokenStatistics(
         logprobs=tuple(round(token.logprob, _DECIMALS) for token in tokens),
@@ -115,19 +118,30 @@ def _finish_reason(generation: Generation, message: AssistantMessage) -> FinishR
             return "stopped"
 
 
+def _ends(tokens: Sequence[TokenInfo]) -> list[int]:
+    """How many characters of text there are after each token.
+
+    A character of several tokens is there with the last of them; bytes that are no UTF-8 count as
+    the replacement characters that stand for them in the text.
+    """
+    decoder = getincrementaldecoder("utf-8")(errors="replace")
+    return list(accumulate(len(decoder.decode(token.piece)) for token in tokens))
+
+
 def _span(
-    text: str, ends: Sequence[int], *, kind: str, start: int, end: int, call: int | None = None
+    ends: Sequence[int],
+    *,
+    kind: Literal["name", "key", "value", "answer"],
+    start: int,
+    end: int,
+    call: int | None = None,
 ) -> TokenSpan:
     """The tokens that hold the characters from *start* to *end*."""
-    first_byte = len(text[:start].encode())
-    last_byte = first_byte + len(text[start:end].encode())
-    first = bisect_right(ends, first_byte)
+    first = bisect_right(ends, start)
     # An empty value has no token of its own; the span is then empty as well.
-    behind = first if last_byte == first_byte else bisect_right(ends, last_byte - 1) + 1
+    behind = first if end == start else bisect_right(ends, end - 1) + 1
     behind = min(behind, len(ends))
-    return TokenSpan.model_validate(
-        {"kind": kind, "call": call, "start": min(first, behind), "end": behind}
-    )
+    return TokenSpan(kind=kind, call=call, start=min(first, behind), end=behind)
 
 
 def _grammar_spans(tokens: Sequence[TokenInfo]) -> list[TokenSpan]:

@@ -8,14 +8,16 @@ rewrites old turns (most drop old reasoning) gets its way: then the prompt is to
 the engine goes on from the longest common prefix.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import JsonValue
 
 from cascade.backends.llama.chat import ChatFormat
 from cascade.backends.llama.conversion import ChatMessage, chat_messages, chat_tools
 from cascade.exchange import ToolSpec, View
-from cascade.messages import Message
+from cascade.messages import AssistantMessage, Message
 
 __all__ = ["Begin", "Conversation", "Prompt"]
 
@@ -43,9 +45,6 @@ class Prompt:
     """The end of it as text: what the template writes for the model to go on from."""
 
 
-_SENTINEL = "zqanswerqz"
-
-
 @dataclass(slots=True)
 class Conversation:
     """One trajectory's prompts on one model."""
@@ -62,33 +61,54 @@ class Conversation:
     _rendered: str = ""
     """The last prompt, as the template renders it."""
     _opening: str | None = None
-    _ending: str | None = None
-    """What the template writes after an answer."""
     _prompted: int = 0
-    """How many of the template's messages the last prompt held."""
+    """How many source messages the last prompt held."""
     _generated: str = ""
+    _ending: str = ""
+    """The text of the token that ended what was generated."""
     _tokens: list[int] = field(default_factory=list[int])
     """The last prompt and what was generated, as they were evaluated."""
 
-    def prompt(self, view: View) -> Prompt:
-        """The prompt for the next message."""
+    def prompt(
+        self,
+        view: View,
+        *,
+        thinking: bool | None = None,
+        variables: Mapping[str, JsonValue] | None = None,
+    ) -> Prompt:
+        """The prompt for the next message.
+
+        Args:
+            view: What the model is to be shown.
+            thinking: Whether it may think first, where its template knows; `None` leaves it.
+            variables: Further variables of the template, such as `reasoning_effort`.
+        """
         messages = self._converted(view)
         if view.tools is not self._tool_specs:
             self._tool_specs, self.tools = view.tools, chat_tools(view.tools)
-        rendered = self.chat.render(messages, self.tools)
-        added = self._added(messages, rendered) if self._rendered else None
+        rendered = self.chat.render(messages, self.tools, enable_thinking=thinking, extra=variables)
+        added = self._added(rendered) if self._rendered else None
         if added is None:
             self._tokens = [*self.begin.tokens(rendered), *self.tokenize(rendered)]
         else:
             self._tokens = [*self._tokens, *self.tokenize(added)]
         if self._opening is None or not rendered.endswith(self._opening):
-            self._opening = self.chat.generation_prompt(messages, self.tools)
-        self._rendered, self._prompted, self._generated = rendered, len(messages), ""
+            self._opening = self.chat.generation_prompt(
+                messages, self.tools, enable_thinking=thinking
+            )
+        self._rendered, self._prompted = rendered, len(self._sources)
+        self._generated = self._ending = ""
         return Prompt(tokens=self._tokens, opening=self._opening)
 
-    def generated(self, text: str, tokens: Sequence[int]) -> None:
-        """Notes what the model wrote after the last prompt, without the token that ended it."""
-        self._generated = text
+    def generated(self, text: str, tokens: Sequence[int], *, ending: str = "") -> None:
+        """Notes what the model wrote after the last prompt.
+
+        Args:
+            text: What it wrote, without the token that ended it.
+            tokens: The same as tokens.
+            ending: The text of the token that ended it; empty where none did.
+        """
+        self._generated, self._ending = text, ending
         self._tokens = [*self._tokens, *tokens]
 
     def forget(self) -> None:
@@ -110,26 +130,22 @@ class Conversation:
             system.append({"role": "system", "content": view.system})
         return system + [one for group in self._messages for one in group]
 
-    def _added(self, messages: list[ChatMessage], rendered: str) -> str | None:
-        """What follows the last prompt and its answer; `None` where the template rewrote them."""
+    def _added(self, rendered: str) -> str | None:
+        """What follows the last prompt and its answer; `None` where they are not there any more."""
         said = self._rendered + self._generated
         if rendered.startswith(said):
             return rendered[len(said) :]
-        answered = self._prompted + 1
-        if not self._generated or len(messages) < answered:
+        if not (self._ending and self._was_accepted() and rendered.startswith(self._rendered)):
             return None
-        turn = self.chat.render(messages[:answered], self.tools, add_generation_prompt=False)
-        ending = self._turn_ending()
-        if turn.startswith(self._rendered) and turn.endswith(ending) and rendered.startswith(turn):
-            return ending + rendered[len(turn) :]
-        return None
+        # The template spells the answer its own way (other spaces, an empty block of thoughts);
+        # from the end of that turn on, the two agree again.
+        end = rendered.find(self._ending, len(self._rendered))
+        return None if end < 0 else rendered[end:]
 
-    def _turn_ending(self) -> str:
-        if self._ending is None:
-            exchange: list[ChatMessage] = [
-                {"role": "user", "content": "zq"},
-                {"role": "assistant", "content": _SENTINEL},
-            ]
-            text = self.chat.render(exchange, [], add_generation_prompt=False)
-            self._ending = text.rpartition(_SENTINEL)[2]
-        return self._ending
+    def _was_accepted(self) -> bool:
+        """Whether the message after the last prompt is what was generated for it."""
+        if len(self._sources) <= self._prompted:
+            return False
+        message = self._sources[self._prompted]
+        artefact = message.artefact if isinstance(message, AssistantMessage) else None
+        return artefact is not None and artefact.raw == {"text": self._generated}

@@ -29,6 +29,8 @@ class LlamaSettings(Frozen):
     """Number format of the key-value memory."""
     kv_unified: bool = False
     """One key-value buffer for all sequences instead of one each."""
+    kv_tokens: NonNegativeInt = 0
+    """Size of the unified buffer in tokens."""
     flash_attention: bool | None = None
     """`None` leaves it to llama.cpp."""
     cache_bytes: NonNegativeInt = 256 * 1024 * 1024
@@ -37,6 +39,13 @@ class LlamaSettings(Frozen):
     """Tokens guessed ahead at most, from what followed the same tokens before; 0 guesses none."""
     kv_overrides: dict[str, bool | int | float | str] = {}  # noqa: RUF012 - pydantic copies it
     """Metadata of the model to replace, such as `{"qwen3moe.expert_used_count": 4}`."""
+
+    thinking: bool | None = None
+    """Whether the model may think before it answers, where its template knows; `None` leaves it."""
+    template_variables: dict[str, JsonValue] = {}  # noqa: RUF012 - idem
+    """Further variables of the chat template, such as `{"reasoning_effort": "low"}`."""
+    chat_template: str | None = None
+    """A Jinja template instead of the one in the model file."""
 
     @classmethod
     def of(cls, settings: Mapping[str, JsonValue]) -> Self:
@@ -65,6 +74,7 @@ class LlamaSettings(Frozen):
             threads_batch=self.threads_batch,
             kv_type=self.kv_type,
             kv_unified=self.kv_unified,
+            kv_tokens=self.kv_tokens,
             flash_attention=self.flash_attention,
             cache_bytes=self.cache_bytes,
             draft_tokens=self.draft_tokens,

@@ -191,6 +191,27 @@ async def test_a_setting_that_is_not_known_is_named_with_those_that_are(model: P
         LlamaBackend(told)
 
 
+async def test_a_template_that_cannot_be_read_is_refused_each_time(model: Path) -> None:
+    told = lane(model).model_copy(update={"settings": {"chat_template": "{% if %}"}})
+    backend = LlamaBackend(told)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="template"):
+            await backend.open()
+
+
+async def test_a_template_of_ones_own_takes_the_place_of_the_models(model: Path) -> None:
+    template = "{% for m in messages %}[{{ m.content }}]{% endfor %}>"
+    told = lane(model).model_copy(update={"settings": {"chat_template": template}})
+    backend = LlamaBackend(told)
+    try:
+        await backend.open()
+        request = Request(hop=1, max_output_tokens=2, seed=1)
+        made = await drafted(backend, view(UserMessage.of("hi")), request)
+        assert made.usage.prompt_tokens == len(backend.engine.tokenize("[hi]>"))
+    finally:
+        await backend.aclose()
+
+
 async def test_settings_that_cannot_be_used_give_the_weights_back(model: Path) -> None:
     backend = LlamaBackend(lane(model).model_copy(update={"settings": {"sequences": 100_000}}))
     with pytest.raises(ConfigError, match="sequences"):

@@ -1,5 +1,7 @@
 """From a generation to a draft: parts, reasons, and which tokens mean something."""
 
+from dataclasses import replace
+
 import pytest
 
 from cascade.backends.llama.chat import ParsedCall, ParsedOutput, Span
@@ -42,8 +44,9 @@ def parsed(
     calls: tuple[ParsedCall, ...] = (),
     problem: str | None = None,
 ) -> ParsedOutput:
+    unread = "" if problem is None else "<tool_call>{"
     return ParsedOutput(
-        content=content, reasoning=reasoning, calls=calls, problem=problem, unread=problem or ""
+        content=content, reasoning=reasoning, calls=calls, problem=problem, unread=unread
     )
 
 
@@ -77,13 +80,14 @@ def test_what_cannot_be_read_is_kept_as_text_with_the_reason() -> None:
     call = ParsedCall(name="look", arguments={}, id=None, spans=())
     made = draft_of(
         generation("<tool_call>{", "<end>"),
-        parsed("", calls=(call,), problem="the JSON is cut short"),
+        parsed("", reasoning="hm", calls=(call,), problem="the JSON is cut short"),
         view=VIEW,
         request=REQUEST,
         model="m",
     )
     assert made.problem == "It could not be read: the JSON is cut short."
     assert made.message.text == "<tool_call>{"
+    assert [type(part) for part in made.message.parts] == [Reasoning, Text]
     assert made.message.calls == ()
 
 
@@ -150,3 +154,16 @@ def test_tokens_under_a_grammar_are_marked_as_such() -> None:
     )
     grammar = [(span.start, span.end) for span in made.spans if span.kind == "grammar"]
     assert grammar == [(1, 3), (4, 5)]
+
+
+def test_spans_are_right_behind_bytes_that_are_no_text() -> None:
+    tokens = [b"\xff\xfe", b'"look', b'"']
+    made = generation("x", "y", "z")
+    pieces = tuple(
+        info._replace(piece=piece) for info, piece in zip(made.tokens, tokens, strict=True)
+    )
+    text = b"".join(tokens).decode("utf-8", errors="replace")
+    spans = (Span(kind="name", start=text.index("look"), end=text.index("look") + 4),)
+    call = ParsedCall(name="look", arguments={}, id=None, spans=spans)
+    got = token_statistics(replace(made, tokens=pieces, text=text), parsed(calls=(call,)))
+    assert got.spans == (TokenSpan(kind="name", call=0, start=1, end=2),)

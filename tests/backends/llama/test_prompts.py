@@ -7,8 +7,10 @@ from cascade.backends.llama.chat import ChatFormat
 from cascade.backends.llama.prompts import Begin, Conversation
 from cascade.exchange import ToolSpec, View
 from cascade.messages import (
+    Artefact,
     AssistantMessage,
     Message,
+    Origin,
     Reasoning,
     Text,
     ToolCall,
@@ -65,10 +67,19 @@ def conversation(template: str, begin: Begin | None = None) -> Conversation:
     return Conversation(chat=chat, tokenize=tokenize, begin=begin or Begin())
 
 
-def exchange() -> tuple[UserMessage, AssistantMessage, ToolMessage]:
+def artefact(written: str) -> Artefact:
+    return Artefact(origin=Origin(provider="llama_cpp", model="m"), raw={"text": written})
+
+
+def exchange(written: str = "") -> tuple[UserMessage, AssistantMessage, ToolMessage]:
+    """A task, a call that the model wrote in its own spelling, and the result."""
     call = ToolCall(id="c1", name="look", arguments={"at": "door"})
     result = ToolResult(call_id="c1", name="look", parts=(Text(text="shut"),))
-    return UserMessage.of("go"), AssistantMessage(parts=(call,)), ToolMessage(parts=(result,))
+    return (
+        UserMessage.of("go"),
+        AssistantMessage(parts=(call,), artefact=artefact(written)),
+        ToolMessage(parts=(result,)),
+    )
 
 
 def test_a_prompt_is_the_last_one_what_was_written_and_what_is_new() -> None:
@@ -77,7 +88,7 @@ def test_a_prompt_is_the_last_one_what_was_written_and_what_is_new() -> None:
     tools = (TOOL,)
     first = talk.prompt(view(user, tools=tools))
     written = '<tool_call>\n{"name": "look", "arguments": {"at": "door"}}\n</tool_call>'
-    talk.generated(written, tokenize(written))
+    talk.generated(written, tokenize(written), ending="<|im_end|>")
     second = talk.prompt(view(user, assistant, result, tools=tools))
     before = text_of(first.tokens) + written
     assert text_of(second.tokens).startswith(before)
@@ -88,16 +99,16 @@ def test_a_prompt_is_the_last_one_what_was_written_and_what_is_new() -> None:
 
 def test_the_models_own_spelling_of_a_call_stays_in_its_prompt() -> None:
     talk = conversation(HERMES)
-    user, assistant, result = exchange()
+    written = '<tool_call>{"name":"look","arguments":{"at":"door"}}</tool_call>'
+    user, assistant, result = exchange(written)
     tools = (TOOL,)
     first = talk.prompt(view(user, tools=tools))
-    written = '<tool_call>{"name":"look","arguments":{"at":"door"}}</tool_call>'
-    talk.generated(written, tokenize(written))
+    talk.generated(written, tokenize(written), ending="<|im_end|>")
     second = text_of(talk.prompt(view(user, assistant, result, tools=tools)).tokens)
     assert second.startswith(text_of(first.tokens) + written + "<|im_end|>\n")
     assert second.count("<tool_response>") == 1
     # And the one after that still holds it, although the template would spell it otherwise.
-    talk.generated("done", tokenize("done"))
+    talk.generated("done", tokenize("done"), ending="<|im_end|>")
     later = (user, assistant, result, AssistantMessage(parts=(Text(text="done"),)))
     third = text_of(talk.prompt(view(*later, UserMessage.of("more"), tools=tools)).tokens)
     assert third.startswith(second + "done<|im_end|>\n")
@@ -108,7 +119,7 @@ def test_a_template_that_rewrites_old_turns_gets_its_way() -> None:
     user = UserMessage.of("go")
     talk.prompt(view(user))
     written = "<think>hm</think>yes"
-    talk.generated(written, tokenize(written))
+    talk.generated(written, tokenize(written), ending="<|im_end|>")
     answer = AssistantMessage(parts=(Reasoning(text="hm"), Text(text="yes")))
     second = talk.prompt(view(user, answer, UserMessage.of("sure?")))
     assert "<think>" not in text_of(second.tokens)
@@ -119,12 +130,12 @@ def test_a_rejected_draft_leaves_the_prompt_with_its_step() -> None:
     talk = conversation(HERMES)
     user, assistant, _ = exchange()
     first = talk.prompt(view(user))
-    talk.generated("<tool_call>{", tokenize("<tool_call>{"))
+    talk.generated("<tool_call>{", tokenize("<tool_call>{"), ending="<|im_end|>")
     rejected = AssistantMessage(parts=(Text(text="<tool_call>{"),))
     note = UserMessage.of("again")
     second = talk.prompt(view(user, rejected, note))
     assert text_of(second.tokens).startswith(text_of(first.tokens) + "<tool_call>{<|im_end|>\n")
-    talk.generated("fine", tokenize("fine"))
+    talk.generated("fine", tokenize("fine"), ending="<|im_end|>")
     third = talk.prompt(view(user, assistant, UserMessage.of("more")))
     assert "again" not in text_of(third.tokens)
 
@@ -143,3 +154,39 @@ def test_arguments_reach_the_template_as_objects() -> None:
     prompt = text_of(talk.prompt(view(user, assistant, result, tools=(TOOL,))).tokens)
     line = next(line for line in prompt.splitlines() if line.startswith('{"name"'))
     assert json.loads(line) == {"name": "look", "arguments": {"at": "door"}}
+
+
+def test_a_draft_that_gave_way_to_another_message_leaves_the_prompt() -> None:
+    talk = conversation(HERMES)
+    user = UserMessage.of("go")
+    talk.prompt(view(user))
+    talk.generated("I deleted all.", tokenize("I deleted all."), ending="<|im_end|>")
+    other = AssistantMessage(parts=(Text(text="Which one?"),))
+    second = text_of(talk.prompt(view(user, other, UserMessage.of("that"))).tokens)
+    assert "deleted" not in second
+    assert "Which one?<|im_end|>" in second
+
+
+def test_an_empty_block_of_thoughts_in_the_rendering_does_not_cost_the_memory() -> None:
+    template = THOUGHTFUL.replace(
+        "{%- if m.reasoning_content and loop.last %}",
+        "{%- if m.role == 'assistant' and not m.reasoning_content %}"
+        "{{- '<think></think>' }}{%- elif false %}",
+    )
+    talk = conversation(template)
+    user = UserMessage.of("go")
+    first = talk.prompt(view(user))
+    talk.generated("yes", tokenize("yes"), ending="<|im_end|>")
+    answer = AssistantMessage(parts=(Text(text="yes"),), artefact=artefact("yes"))
+    second = text_of(talk.prompt(view(user, answer, UserMessage.of("sure?"))).tokens)
+    assert second.startswith(text_of(first.tokens) + "yes<|im_end|>\n<|im_start|>user\nsure?")
+
+
+def test_thinking_and_variables_reach_the_template() -> None:
+    template = (
+        "{{- 'thinking: ' ~ enable_thinking ~ ', effort: ' ~ reasoning_effort ~ ' ' }}" + THOUGHTFUL
+    )
+    prompt = conversation(template).prompt(
+        view(UserMessage.of("go")), thinking=False, variables={"reasoning_effort": "low"}
+    )
+    assert text_of(prompt.tokens).startswith("thinking: False, effort: low ")
