@@ -2,11 +2,11 @@
 
     python benchmarks/desk_concurrent.py
 
-Our side does all that a run does: rendering, tools, events, parsing, generation. The other side is
-what users of llama-cpp-python do: `create_completion`, greedy, on the very prompts that our side
-rendered, one thread a trajectory and a lock round the one `Llama`; nothing but generation is counted
-there. It is measured with the prefix match that `Llama` always makes and with its RAM cache besides.
-The arms take turns; the ratio of each round is printed, and the median of the rounds.
+Our side does all that a run does: rendering, tools, events, parsing, generation. The other side
+is what users of llama-cpp-python do: `create_completion`, greedy, on the very prompts that our side
+rendered, one thread a trajectory and a lock round the one `Llama`; nothing but generation is
+counted there. It is measured with the prefix match that `Llama` always makes, and with its RAM
+cache besides. The arms take turns; the median of the rounds is given.
 """
 
 import argparse

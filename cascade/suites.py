@@ -29,7 +29,13 @@ class Score:
 
 
 class Episode(Protocol):
-    """One run's own world."""
+    """One run's own world.
+
+    A world may say `restorable = True`: it lives in memory only, and the same calls on a fresh one
+    always give the same results. Then `cascade resume` brings it back by making all recorded calls
+    again, writes included. Without that nothing is ever called twice: a resumed trajectory goes on
+    with the recorded results, and `check` sees what `open` returned then.
+    """
 
     @property
     def tools(self) -> Sequence[Tool | Callable[..., Any]]:
@@ -88,5 +94,8 @@ class Suite(Protocol):
         ...
 
     def tasks(self, count: int, seed: int) -> Sequence[Task]:
-        """Return `count` tasks; the same arguments always return the same tasks."""
+        """Return `count` tasks, or fewer if there are no more.
+
+        The same arguments always return the same tasks.
+        """
         ...

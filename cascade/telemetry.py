@@ -31,6 +31,7 @@ __all__ = ["Telemetry"]
 
 SCOPE = "cascade"
 AGENT_NAME = "cascade"
+UNKNOWN_TOOL = "unknown_tool"
 
 _BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
 
@@ -118,7 +119,7 @@ class Telemetry:
                 }
             )
             if finished is not None and finished.outcome == "failed":
-                span.set_status(Status(StatusCode.ERROR, finished.reason))
+                span.set_status(self._error(finished.reason))
             if self.content and finished is not None and finished.answer is not None:
                 span.set_attribute(
                     "gen_ai.output.messages", _messages("assistant", finished.answer)
@@ -182,7 +183,7 @@ class Telemetry:
                     attributes |= self._draft(event)
                 case Failed():
                     attributes["error.type"] = event.error
-                    span.set_status(Status(StatusCode.ERROR, event.message))
+                    span.set_status(self._error(event.message))
                 case Interrupted():
                     attributes["error.type"] = "cancelled"
                 case _:
@@ -190,6 +191,10 @@ class Telemetry:
             # All in one go: each call takes the span's lock.
             span.set_attributes(attributes)
         span.end()
+
+    def _error(self, message: str) -> Status:
+        # A message may quote what a model wrote.
+        return Status(StatusCode.ERROR, message if self.content else None)
 
     def _draft(self, event: Drafted) -> dict[str, Any]:
         draft = event.draft
@@ -206,10 +211,16 @@ class Telemetry:
         return attributes
 
     @contextmanager
-    def tool(self, parent: Span, call: ToolCall, side_effect: SideEffect) -> Generator[Span]:
-        """The span of one tool call, current while the tool runs so that its own spans nest."""
+    def tool(
+        self, parent: Span, call: ToolCall, side_effect: SideEffect, *, known: bool
+    ) -> Generator[Span]:
+        """The span of one tool call, current while the tool runs so that its own spans nest.
+
+        The name of a tool that is not *known* is a model's invention, and so content.
+        """
+        name = call.name if known or self.content else UNKNOWN_TOOL
         span = self._tracer.start_span(
-            f"execute_tool {call.name}",
+            f"execute_tool {name}",
             context=trace.set_span_in_context(parent),
             kind=SpanKind.INTERNAL,
         )
@@ -218,7 +229,7 @@ class Telemetry:
             span.set_attributes(
                 {
                     "gen_ai.operation.name": "execute_tool",
-                    "gen_ai.tool.name": call.name,
+                    "gen_ai.tool.name": name,
                     "gen_ai.tool.type": "function",
                     "gen_ai.tool.call.id": call.id,
                     "cascade.tool.side_effect": side_effect,
@@ -241,9 +252,9 @@ class Telemetry:
 
     def end_tool(self, span: Span, event: ToolFinished) -> None:
         """Puts a tool call's result on its span, which its context then ends."""
-        self._instruments.tool_duration.record(
-            event.duration_s, {"gen_ai.tool.name": event.result.name}
-        )
+        # Invented names would also make a time series each.
+        name = UNKNOWN_TOOL if event.outcome == "unknown_tool" else event.result.name
+        self._instruments.tool_duration.record(event.duration_s, {"gen_ai.tool.name": name})
         if span.is_recording():
             span.set_attribute("cascade.tool.outcome", event.outcome)
             if event.outcome != "ok":

@@ -5,11 +5,13 @@ one checks the arguments against the annotations. Whatever goes wrong inside bec
 the model can read.
 """
 
+import copy
 import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Self, get_type_hints, overload
 
 import docstring_parser
@@ -22,6 +24,7 @@ from pydantic import (
     ValidationError,
     create_model,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from cascade.errors import ConfigError
@@ -57,7 +60,7 @@ class Tool:
     """Whether the function is awaited; others run in a thread."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(_written(self.function)))
 
     @property
     def name(self) -> str:
@@ -74,7 +77,8 @@ class Tool:
         Raises:
             pydantic.ValidationError: The arguments do not fit the signature.
         """
-        checked = self.arguments_model.model_validate(arguments)
+        # The function may change what it is given, and that must not change the log.
+        checked = self.arguments_model.model_validate(copy.deepcopy(arguments))
         fields = type(checked).__pydantic_fields__
         values = {
             fields[name].alias or name: getattr(checked, name) for name in checked.model_fields_set
@@ -117,10 +121,12 @@ def tool(
 
     The description and those of the parameters come from the docstring (Google, NumPy, reST or
     Epydoc style). A sync function runs in a thread and never blocks the event loop; such a thread
-    cannot be stopped, only abandoned, when its time is up.
+    cannot be stopped, only abandoned, when its time is up; the process does not end before the
+    thread does.
 
     Args:
-        function: The function; left out where the decorator is given options.
+        function: A function, bound method, callable object or `functools.partial`; left out where
+            the decorator is given options.
         name: What a model calls it by; the function's own name by default.
         side_effect: `read`, `write` or `irreversible`. Only a `read` is run again when a crash
             left its result unknown. The default assumes the worse.
@@ -197,7 +203,7 @@ def _make(
     timeout_s: float | None,
     max_characters: int,
 ) -> Tool:
-    name = name or str(getattr(function, "__name__", type(function).__name__))
+    name = name or _own_name(function)
     if not TOOL_NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} is no name for a tool: give it one of at most 64 letters, digits, "
@@ -208,7 +214,7 @@ def _make(
         schema = arguments_model.model_json_schema()
     except (NameError, TypeError, ValueError, PydanticUserError) as error:
         raise ConfigError(f"tool {name!r} cannot be described to a model: {error}") from error
-    docstring = docstring_parser.parse(inspect.getdoc(function) or "")
+    docstring = docstring_parser.parse(_doc(function))
     description = "\n".join(
         part for part in (docstring.short_description, docstring.long_description) if part
     )
@@ -230,12 +236,40 @@ def _make(
     )
 
 
+def _is_partial(function: object) -> bool:
+    # A plain `bool`: narrowing would make the function's type a partly unknown one.
+    return isinstance(function, partial)
+
+
+def _written(function: Callable[..., Any]) -> Any:
+    """The function that somebody wrote, under a `partial` or in a callable object."""
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return function
+    return getattr(type(function), "__call__", function)  # noqa: B004 - it is wanted, not tested for
+
+
+def _own_name(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _doc(function: Callable[..., Any]) -> str:
+    written = _written(function)
+    if isinstance(function, partial):
+        return inspect.getdoc(written) or ""
+    return inspect.getdoc(written) or inspect.getdoc(function) or ""
+
+
 def _arguments_model(function: Callable[..., Any], name: str) -> type[BaseModel]:
     descriptions = {
         parameter.arg_name: parameter.description
-        for parameter in docstring_parser.parse(inspect.getdoc(function) or "").params
+        for parameter in docstring_parser.parse(_doc(function)).params
     }
-    hints = get_type_hints(function, include_extras=True)
+    hints = get_type_hints(_written(function), include_extras=True)
+    bound: Mapping[str, object] = getattr(function, "keywords", {}) if _is_partial(function) else {}
     fields: dict[str, Any] = {}
     for index, parameter in enumerate(inspect.signature(function).parameters.values()):
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
@@ -247,9 +281,18 @@ def _arguments_model(function: Callable[..., Any], name: str) -> type[BaseModel]
             raise ConfigError(
                 f"tool {name!r}: {parameter.name!r} is positional-only: a model calls by name"
             )
+        if parameter.name in bound:
+            # Decided by who made the tool, and none of the model's business.
+            continue
         if parameter.name not in hints:
             raise ConfigError(
                 f"tool {name!r}: annotate {parameter.name!r}, so that its schema is known"
+            )
+        if isinstance(parameter.default, FieldInfo):
+            raise ConfigError(
+                f"tool {name!r}: the default of {parameter.name!r} is a Field(...), which the "
+                f"function itself would be given: write `{parameter.name}: Annotated[..., "
+                "Field(...)] = value`"
             )
         default = ... if parameter.default is parameter.empty else parameter.default
         annotation: Any = hints[parameter.name]

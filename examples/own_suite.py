@@ -10,6 +10,7 @@ Nothing has to be inherited. `replies` stands in for a model, so that this runs 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import anyio
 
@@ -30,6 +31,8 @@ class Shelf:
     stock: dict[str, int]
     wanted: int
     """The right answer, for the check."""
+    restorable: ClassVar[bool] = True
+    """It is in memory only, so `cascade resume` may bring it back by making its calls again."""
 
     @property
     def tools(self) -> Sequence[Tool]:

@@ -14,6 +14,7 @@ import pytest
 
 from cascade import Cascade, ConfigError, Policy, TraceError, tool
 from cascade.backends.scripted import Reply, ScriptedBackend, calling
+from cascade.desk.suite import suite as desk
 from cascade.evaluation import (
     Arm,
     Attempt,
@@ -21,12 +22,14 @@ from cascade.evaluation import (
     Plan,
     TaskLabel,
     evaluate,
+    is_restorable,
+    new_folder,
     open_folder,
     restore,
     write_summary,
 )
 from cascade.events import Event, Scored
-from cascade.exchange import Request, Usage, View
+from cascade.exchange import Request, Sampling, Usage, View
 from cascade.lanes import Lane
 from cascade.runtime import TickingClock
 from cascade.suites import Score
@@ -35,7 +38,7 @@ from cascade.traces.record import read_trace
 from cascade.traces.score import append_score
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-PLAN = Plan(suite="counting", tasks=4, seed=0, model="scripted", policy=Policy())
+PLAN = Plan(suite="counting", tasks=4, seed=0, lane=ScriptedBackend([]).lane, policy=Policy())
 
 
 @dataclass
@@ -228,12 +231,34 @@ class TestTheFolder:
         assert open_folder(tmp_path / "a" / "b", PLAN) == ()
         assert json.loads((tmp_path / "a/b/plan.json").read_text("utf-8"))["suite"] == "counting"
 
-    @pytest.mark.parametrize("change", [{"seed": 1}, {"model": "other"}, {"tasks": 5}])
+    @pytest.mark.parametrize("change", [{"seed": 1}, {"content": False}, {"tasks": 5}])
     def test_another_plan_is_refused(self, tmp_path: Path, change: dict[str, Any]):
         open_folder(tmp_path, PLAN)
         (name,) = change
         with pytest.raises(ConfigError, match=rf"another evaluation \({name} was "):
             open_folder(tmp_path, PLAN.model_copy(update=change))
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            ({"max_output_tokens": 7}, "lane.max_output_tokens was 1024 and is 7"),
+            ({"settings": {"threads": 2}}, "lane.settings.threads was None and is 2"),
+            ({"sampling": Sampling(temperature=1)}, "lane.sampling.temperature was 0.0 and is 1.0"),
+        ],
+    )
+    def test_other_settings_of_the_model_are_refused_by_name(
+        self, tmp_path: Path, change: dict[str, Any], told: str
+    ):
+        open_folder(tmp_path, PLAN)
+        lane = PLAN.lane.model_copy(update=change)
+        with pytest.raises(ConfigError, match=rf"another evaluation \({told}\)"):
+            open_folder(tmp_path, PLAN.model_copy(update={"lane": lane}))
+
+    def test_two_new_ones_of_one_second_differ_and_have_names_that_files_can_have(self):
+        first, second = (new_folder(Path("runs"), "my/own suite", AT) for _ in range(2))
+        assert first != second
+        assert first.parent == second.parent == Path("runs")
+        assert first.name.startswith("my-own-suite-20260101T000000-")
 
     def test_a_folder_of_other_trajectories_is_refused(self, tmp_path: Path):
         (tmp_path / "one.jsonl").touch()
@@ -334,6 +359,10 @@ class TestTheSums:
 
 
 class TestRestoring:
+    def test_only_a_world_that_says_so_is_restorable(self):
+        assert not is_restorable(Counter())
+        assert is_restorable(desk.tasks(1, 0)[0].open())
+
     @pytest.mark.anyio
     async def test_a_world_comes_back_failed_calls_included(self, tmp_path: Path):
         async with runtime(traces=tmp_path) as cascade:

@@ -242,6 +242,25 @@ async def test_nothing_that_was_said_is_on_a_span_by_default(watch: Watch):
     assert SECRET not in "".join(span.to_json() for span in watch.spans)
 
 
+@pytest.mark.parametrize("content", [False, True])
+async def test_failures_and_invented_names_quote_only_when_it_is_asked_for(
+    watch: Watch, *, content: bool
+):
+    down = BackendUnavailable(SECRET, backend="x")
+    script = in_order(calling((SECRET, {})), down, down)
+    async with watch.runtime(script, trace_content=content) as cascade:
+        result = await cascade.run(TASK, tools=World().tools)
+    assert SECRET in result.reason
+    names = {span.name for span in watch.named("execute_tool")}
+    assert names == {f"execute_tool {SECRET}" if content else "execute_tool unknown_tool"}
+    failed = [span.status for span in watch.spans if span.name.startswith(("chat", "invoke"))]
+    said = [s.description for s in failed if s.status_code is StatusCode.ERROR]
+    assert len(said) == 3
+    assert all(SECRET in (one or "") for one in said) if content else said == [None] * 3
+    points = watch.points()["gen_ai.execute_tool.duration"]
+    assert [point.attributes["gen_ai.tool.name"] for point in points] == ["unknown_tool"]
+
+
 async def test_what_was_said_is_there_when_it_is_asked_for(watch: Watch):
     async with watch.runtime(secret_script(), trace_content=True) as cascade:
         await cascade.run(SECRET, tools=World().tools)

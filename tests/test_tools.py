@@ -2,6 +2,7 @@
 
 import json
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -209,6 +210,10 @@ def unresolved(number: int) -> None:
 unresolved.__annotations__["number"] = "Nowhere"
 
 
+def defaulted(number: int = Field(5, ge=1)) -> None:
+    del number
+
+
 def indescribable(number: memoryview) -> None:
     del number
 
@@ -220,6 +225,7 @@ def indescribable(number: memoryview) -> None:
         (several, "takes \\*numbers"),
         (positional, "'number' is positional-only"),
         (unresolved, "'Nowhere' is not defined"),
+        (defaulted, "write `number: Annotated\\[..., Field\\(...\\)\\] = value`"),
         (indescribable, "cannot be described"),
         ("no function", "cannot be described"),
         (lambda: None, "'<lambda>' is no name"),
@@ -257,6 +263,37 @@ def test_a_tool_knows_whether_its_function_is_awaited():
 
     assert waits.is_async
     assert not works.is_async
+
+
+class Counter:
+    """Counts."""
+
+    async def __call__(self, start: int) -> int:
+        """Counts on.
+
+        Args:
+            start: Where to begin.
+        """
+        return start + 1
+
+
+def test_a_callable_object_is_a_tool():
+    made = tool(name="count")(Counter())
+    assert made.is_async
+    assert made.spec.description == "Counts on."
+    assert properties(made) == {"start": {"type": "integer", "description": "Where to begin."}}
+
+
+def test_what_a_partial_has_bound_is_not_shown_to_the_model():
+    def fetch(key: str, *, token: str, limit: int = 3) -> str:
+        """Fetches."""
+        return f"{key} {token} {limit}"
+
+    made = tool(partial(fetch, token="secret"))
+    assert (made.name, made.spec.description) == ("fetch", "Fetches.")
+    assert list(properties(made)) == ["key", "limit"]
+    assert made.bind({"key": "k"})() == "k secret 3"
+    assert list(properties(tool(partial(fetch, "k", token="secret")))) == ["limit"]
 
 
 def test_a_tool_can_be_given_another_function_of_the_same_signature():

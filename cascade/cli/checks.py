@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Literal
 
 import anyio
 
+from cascade.cli.mending import OTLP_PACKAGE, install_command
 from cascade.cli.options import RuntimeOptions
 from cascade.errors import CascadeError
 from cascade.frozen import Frozen
@@ -23,7 +24,9 @@ __all__ = ["Check", "Examination", "examine"]
 
 Status = Literal["ok", "missing", "broken"]
 
-REBUILD = "pip install --force-reinstall --no-cache-dir llama-cpp-python"
+LLAMA = "llama-cpp-python"
+UNLOADABLE = (ImportError, OSError, RuntimeError, AttributeError)
+"""What a package raises whose library is missing, does not fit this machine, or is half there."""
 
 
 class Check(Frozen):
@@ -101,9 +104,9 @@ def _llama_cpp() -> Check:
         llama: Any = import_module("llama_cpp")
         information = llama.llama_print_system_info().decode()
         detail = f"{version('llama-cpp-python')}; {' '.join(information.split())}"
-    except (ImportError, OSError, RuntimeError, PackageNotFoundError) as error:
+    except UNLOADABLE as error:
         detail = f"{type(error).__name__}: {error}"
-        return Check(name="llama-cpp-python", status="broken", detail=detail, mend=REBUILD)
+        return Check(name="llama-cpp-python", status="broken", detail=detail, mend=_rebuild())
     return Check(name="llama-cpp-python", status="ok", detail=detail)
 
 
@@ -129,7 +132,7 @@ def _otlp(find: Callable[[str], Any]) -> Check:
         name="OTLP exporter",
         status="missing",
         detail="not installed; needed only for --otel otlp",
-        mend="pip install 'cascade-runtime[otlp]'",
+        mend=install_command(OTLP_PACKAGE),
     )
 
 
@@ -150,7 +153,11 @@ def _model(options: RuntimeOptions) -> Check:
     began_s = time.monotonic()
     try:
         opened_s, result = anyio.run(_answer, options)
-    except (CascadeError, ImportError) as error:
+    except UNLOADABLE as error:
+        detail = f"{type(error).__name__}: {error}"
+        mend = _mend(options) if options.model.startswith("scripted:") else _rebuild()
+        return Check(name=name, status="broken", detail=detail, mend=mend)
+    except CascadeError as error:
         return Check(name=name, status="broken", detail=str(error), mend=_mend(options))
     if result.outcome == "failed":
         return Check(name=name, status="broken", detail=result.reason, mend=_mend(options))
@@ -161,10 +168,15 @@ def _model(options: RuntimeOptions) -> Check:
     return Check(name=name, status="ok", detail=f"{loaded}; answered {tokens} tokens at {speed}")
 
 
-def _mend(options: RuntimeOptions) -> str:
-    if options.model.startswith("bundled:"):
-        return "pip install --force-reinstall cascade-runtime"
+def _mend(chosen: RuntimeOptions) -> str:
+    if chosen.model.startswith("bundled:"):
+        options = ("--reinstall-package", "cascade-runtime")
+        return install_command("cascade-runtime", options=options)
     return "give another --model; `cascade --help` lists the kinds of references"
+
+
+def _rebuild() -> str:
+    return install_command(LLAMA, options=("--reinstall-package", LLAMA, "--no-binary", LLAMA))
 
 
 async def _answer(options: RuntimeOptions) -> tuple[float, Result]:

@@ -10,10 +10,11 @@ from cascade.cli.app import DONE, INTERRUPTED, UNSUCCESSFUL, Session
 from cascade.cli.consoles import output_console
 from cascade.cli.interrupts import run_until_interrupted
 from cascade.cli.loading import load_suite
-from cascade.cli.options import RuntimeOptions, json_option, runtime_options
+from cascade.cli.options import FiniteRange, RuntimeOptions, json_option, runtime_options
 from cascade.cli.progress import SuiteView, report_table
+from cascade.evaluation.draw import draw
 from cascade.evaluation.evaluate import DEFAULT_CONCURRENCY, Evaluation, evaluate
-from cascade.evaluation.folder import Plan, open_folder, write_summary
+from cascade.evaluation.folder import Plan, new_folder, open_folder, write_summary
 
 __all__ = ["command"]
 
@@ -63,12 +64,12 @@ tokens_per_s. Exit codes: cascade --help
     "--out",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the trajectories.  [default: runs/SUITE-TIME]",
+    help="Folder for the trajectories.  [default: runs/SUITE-TIME-ID]",
 )
 @click.option(
     "--min-success",
     metavar="RATE",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Exit with 1 if a smaller share of the tasks is solved.",
 )
 @runtime_options
@@ -88,11 +89,13 @@ def command(
 ) -> int:
     """Run the tasks of SUITE: `desk`, `module:attribute` or `file.py:attribute`."""
     chosen = load_suite(suite)
-    folder = out or Path("runs") / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    plan = Plan(suite=suite, tasks=tasks, seed=seed, model=options.model, policy=options.policy())
-    done = open_folder(folder, plan)
+    given = len(draw(chosen, tasks, seed))
+    folder = out or new_folder(Path("runs"), chosen.name, datetime.now(UTC))
+    done = open_folder(folder, _plan(options, suite=suite, tasks=tasks, seed=seed))
     console = output_console(as_json=as_json)
-    view = SuiteView(console, title=chosen.name, tasks=tasks, done=done)
+    view = SuiteView(console, title=chosen.name, tasks=given, done=done)
+    if given < tasks:
+        click.echo(f"suite {chosen.name} gave {given} of {tasks} tasks", err=True)
 
     def stopping() -> None:
         view.stop()
@@ -118,7 +121,7 @@ def command(
             evaluation = run_until_interrupted(work, on_stop=stopping)
     if evaluation is None:
         go_on = shlex.join(["cascade", *session.arguments, *_missing_out(out, folder)])
-        click.echo(f"interrupted: {view.finished} of {tasks} tasks are judged", err=True)
+        click.echo(f"interrupted: {view.finished} of {given} tasks are judged", err=True)
         click.echo(f"go on with: {go_on}", err=True)
         return INTERRUPTED
     summary = write_summary(folder, evaluation.report)
@@ -130,6 +133,17 @@ def command(
         console.print(f"trajectories and {summary.name} are in {folder}", style="dim")
     solved = arm.success_rate or 0.0
     return UNSUCCESSFUL if min_success is not None and solved < min_success else DONE
+
+
+def _plan(options: RuntimeOptions, *, suite: str, tasks: int, seed: int) -> Plan:
+    return Plan(
+        suite=suite,
+        tasks=tasks,
+        seed=seed,
+        lane=options.lane(),
+        policy=options.policy(),
+        content=options.content,
+    )
 
 
 def _missing_out(out: Path | None, folder: Path) -> list[str]:

@@ -47,8 +47,7 @@ def follow(
     with view:
         result = run_until_interrupted(lambda: work(view), on_stop=stopping)
     if result is None:
-        trace = None if view.state.started is None else trace_of(view.state)
-        click.echo(_how_to_resume(trace, again), err=True)
+        click.echo(_how_to_resume(view.state, trace_of, again), err=True)
         return INTERRUPTED
     if as_json:
         click.echo(TrajectorySummary.of(view.state, result.trace).model_dump_json())
@@ -59,8 +58,13 @@ def follow(
     return DONE if result.outcome == "completed" else UNSUCCESSFUL
 
 
-def _how_to_resume(trace: Path | None, again: Sequence[str]) -> str:
+def _how_to_resume(
+    state: State, trace_of: Callable[[State], Path | None], again: Sequence[str]
+) -> str:
+    trace = None if state.started is None else trace_of(state)
     if trace is None:
         return "interrupted; nothing was recorded, so start again"
+    if state.head().content == "omitted":
+        return f"interrupted; {trace} was recorded without content, so start again"
     command = shlex.join(["cascade", "resume", str(trace), *again])
     return f"interrupted; go on with: {command}"

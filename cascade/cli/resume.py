@@ -10,12 +10,14 @@ from cascade.cli.loading import load_suite, load_tools
 from cascade.cli.options import RuntimeOptions, json_option, otel_options
 from cascade.errors import ConfigError, TraceError
 from cascade.evaluation.attempt import TaskLabel
+from cascade.evaluation.draw import draw, open_task
 from cascade.evaluation.judge import judge
-from cascade.evaluation.restore import restore
+from cascade.evaluation.restore import is_restorable, restore
 from cascade.runtime.cascade import Cascade
 from cascade.runtime.clock import SystemClock
 from cascade.runtime.result import Result
 from cascade.suites import Episode
+from cascade.tools import Tool
 from cascade.traces.record import Trace, read_trace
 
 __all__ = ["command"]
@@ -28,10 +30,16 @@ Examples:
 A tool call that was cut short is run again if the tool is a `read`; of any other the
 model is told that it was interrupted. Models and budgets are those of the record.
 
-A task of a suite brings its own tools. Its world is restored by making the recorded
-calls again, and its end is judged. A suite or script that the record names is imported:
-resume only records that you trust.
+A task of a suite brings its own tools, and its end is judged. A world that calls itself
+restorable (desk does) is brought back by making the recorded calls again; for any other
+no call is repeated. A suite or script that the record names is imported: resume only
+records that you trust.
 """
+
+UNRESTORED = (
+    "the world does not call itself restorable: none of its {} recorded tool calls is repeated, "
+    "their results are taken from the record"
+)
 
 
 @click.command(name="resume", epilog=EPILOG)
@@ -48,12 +56,14 @@ def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_
     if state.finished is not None:
         raise TraceError(f"is over ({state.outcome}), so there is nothing to resume", path=trace)
     label = None if tools else _label(recorded)
-    episode = None if label is None else _episode(label)
-    given = load_tools(tools) if episode is None else tuple(episode.tools)
+    episode, given = (None, load_tools(tools)) if label is None else _world(label)
+    restorable = episode is not None and is_restorable(episode)
+    if episode is not None and not restorable and state.tool_calls:
+        click.echo(UNRESTORED.format(state.tool_calls), err=True)
 
     async def run(runtime: Cascade, view: TrajectoryView) -> Result:
         view.print(state.head())
-        if episode is not None:
+        if episode is not None and restorable:
             await restore(episode, recorded)
         result = await runtime.resume(
             recorded, tools=given, on_event=view.on_event, on_delta=view.on_delta
@@ -84,11 +94,11 @@ def _label(recorded: Trace) -> TaskLabel | None:
     return None if label.reference is None else label
 
 
-def _episode(label: TaskLabel) -> Episode:
+def _world(label: TaskLabel) -> tuple[Episode, tuple[Tool, ...]]:
     suite = load_suite(str(label.reference))
-    for task in suite.tasks(label.drawn_tasks, label.drawn_seed):
+    for task in draw(suite, label.drawn_tasks, label.drawn_seed):
         if task.id == label.task:
-            return task.open()
+            return open_task(task)
     raise ConfigError(
         f"suite {label.reference} has no task {label.task!r} any more, so its world cannot be "
         "restored"

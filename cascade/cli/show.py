@@ -43,7 +43,9 @@ def command(trace: Path, *, full: bool, as_json: bool) -> int:
     if recorded.torn_bytes:
         console.print(f"the last line was cut short ({recorded.torn_bytes} bytes)", style="yellow")
     if state.finished is None:
-        console.print("not over: `cascade resume` goes on with it", style="yellow")
+        resumable = state.head().content == "full"
+        how = "`cascade resume` goes on with it" if resumable else "without content, never resumed"
+        console.print(f"not over: {how}", style="yellow")
     console.print(accounts_table(state))
     console.print(totals(state), soft_wrap=True)
     return 0

@@ -16,7 +16,8 @@ Pool = Literal["train", "evaluation"]
 _ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh st t th tr v w y z"
 _VOWELS = "a e i o u a e i o u ai ea ie oo"
 _CODAS = ",,,n,r,l,s,m,k,t,nd,rt,ll,ss,x,ck,st"
-_INVENTED_SHARE = 0.35  # of words that no list holds, so that copying is learnt for any word
+_LETTERS = "eeeeettttaaaooiinnsshhrrddllcummwfggypbvkjxqz"
+_INVENTED_SHARE = 0.3  # of words that no list holds, so that copying is learnt for any word
 _SHARE = 8  # one word in eight is for evaluation only
 
 _ITEMS = (
@@ -64,7 +65,7 @@ def person(rng: random.Random, pool: Pool) -> str:
 def item(rng: random.Random, pool: Pool) -> str:
     """Return a thing that can be ordered, at times of a make that nobody has heard of."""
     if rng.random() < _INVENTED_SHARE:
-        return _word(rng, pool, (1, 2, 2, 3)).lower()
+        return _invented(rng, pool)
     return rng.choice([word for word in _ITEMS.split() if pool_of(word) == pool])
 
 
@@ -73,12 +74,10 @@ def remark(rng: random.Random, pool: Pool) -> str:
     subject = rng.choice(_SUBJECTS[pool].split("|"))
     if rng.random() < _INVENTED_SHARE:
         article = rng.choice(("the", "your", "our", "a", "this"))
-        subject = f"{article} {_word(rng, pool, (1, 2, 2, 3)).lower()}"
+        subject = f"{article} {_invented(rng, pool)}"
     predicate = rng.choice(_PREDICATES[pool].split("|"))
     if rng.random() < _INVENTED_SHARE:
-        predicate = (
-            f"is {rng.choice(('at', 'with', 'from', 'in'))} {_word(rng, pool, (1, 2, 2)).lower()}"
-        )
+        predicate = f"is {rng.choice(('at', 'with', 'from', 'in'))} {_invented(rng, pool)}"
     return f"{subject} {predicate}{rng.choice(_ENDINGS[pool].split('|'))}"
 
 
@@ -100,6 +99,16 @@ def _word(rng: random.Random, pool: Pool, syllables: tuple[int, ...]) -> str:
         )
         if len(word) > 2 and pool_of(word) == pool:
             return word.capitalize()
+
+
+def _invented(rng: random.Random, pool: Pool) -> str:
+    """Return a word of syllables or, in training, of any letters: no piece of a word is rare then."""
+    if pool == "evaluation" or rng.random() < 0.4:
+        return _word(rng, pool, (1, 2, 2, 3)).lower()
+    while True:
+        word = "".join(rng.choices(_LETTERS, k=rng.randrange(3, 10)))
+        if pool_of(word) == pool:
+            return word
 
 
 def _last_flags(count: int) -> list[bool]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from cascade.desk.families import FAMILIES
 from cascade.desk.tasks import SYSTEM, DeskTask, Split, make_task
@@ -21,10 +22,12 @@ class DeskEpisode:
     Attributes:
         task: What is to be done in it.
         office: The world.
+        restorable: An office is in memory only and answers equal calls equally.
     """
 
     task: DeskTask
     office: Office
+    restorable: ClassVar[bool] = True
 
     @property
     def tools(self) -> Sequence[Tool]:

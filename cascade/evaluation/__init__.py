@@ -6,10 +6,10 @@ can be stopped and gone on with, `restore` brings a task's world back for a sing
 
 from cascade.evaluation.attempt import Attempt, TaskLabel
 from cascade.evaluation.evaluate import Evaluation, evaluate
-from cascade.evaluation.folder import Plan, open_folder, write_summary
+from cascade.evaluation.folder import Plan, new_folder, open_folder, write_summary
 from cascade.evaluation.judge import judge
 from cascade.evaluation.report import Arm, EvaluationReport
-from cascade.evaluation.restore import restore
+from cascade.evaluation.restore import is_restorable, restore
 
 __all__ = [
     "Arm",
@@ -19,7 +19,9 @@ __all__ = [
     "Plan",
     "TaskLabel",
     "evaluate",
+    "is_restorable",
     "judge",
+    "new_folder",
     "open_folder",
     "restore",
     "write_summary",

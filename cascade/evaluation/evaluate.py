@@ -1,13 +1,13 @@
 """Runs a suite's tasks through a runtime and judges what came of each."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
 
-from cascade.errors import ConfigError
 from cascade.evaluation.attempt import Attempt, TaskLabel
+from cascade.evaluation.draw import draw, open_task
+from cascade.evaluation.folder import file_name
 from cascade.evaluation.judge import judge
 from cascade.evaluation.report import Arm, EvaluationReport
 from cascade.events import Event
@@ -16,7 +16,7 @@ from cascade.runtime.cascade import Cascade
 from cascade.runtime.clock import Clock, SystemClock
 from cascade.runtime.exceptions import one_exception
 from cascade.state import fold
-from cascade.suites import Episode, Suite, Task
+from cascade.suites import Suite, Task
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -66,7 +66,7 @@ async def evaluate(
     Args:
         cascade: An open runtime. How many trajectories it runs at once is a second limit.
         suite: The tasks.
-        tasks: How many to draw.
+        tasks: How many to draw; a suite that has fewer gives those that it has.
         seed: What to draw them with.
         concurrency: How many trajectories are under way at once.
         policy: Instead of the runtime's.
@@ -78,7 +78,7 @@ async def evaluate(
         clock: Where the time of the score comes from.
 
     Raises:
-        ConfigError: Two tasks have one id, or the suite's own code failed.
+        ConfigError: The suite's own code failed or gave something that cannot be used.
         TraceError: A trajectory cannot be recorded.
     """
     clock = clock or SystemClock()
@@ -120,11 +120,6 @@ async def _all(
 
 
 def _runs(suite: Suite, count: int, seed: int, reference: str | None) -> list[_Run]:
-    drawn = suite.tasks(count, seed)
-    ids = [task.id for task in drawn]
-    twice = sorted({one for one in ids if ids.count(one) > 1})
-    if twice:
-        raise ConfigError(f"suite {suite.name!r} has several tasks of one id: {', '.join(twice)}")
     return [
         _Run(
             task=task,
@@ -139,13 +134,13 @@ def _runs(suite: Suite, count: int, seed: int, reference: str | None) -> list[_R
                 drawn_seed=seed,
             ),
         )
-        for index, task in enumerate(drawn, start=1)
+        for index, task in enumerate(draw(suite, count, seed), start=1)
     ]
 
 
 def _trajectory_id(index: int, task_id: str) -> str:
     """The place keeps ids apart that differ only in characters that a file name cannot have."""
-    return f"{index:05d}-" + re.sub(r"[^A-Za-z0-9._-]+", "-", task_id)[:100]
+    return f"{index:05d}-" + file_name(task_id)
 
 
 async def _attempt(
@@ -159,10 +154,10 @@ async def _attempt(
         if on_event is not None:
             on_event(run.trajectory_id, event)
 
-    episode = _opened(run.task)
+    episode, tools = open_task(run.task)
     result = await cascade.run(
         run.task.prompt,
-        tools=episode.tools,
+        tools=tools,
         system=run.task.system or None,
         policy=policy,
         seed=run.task.seed,
@@ -173,11 +168,3 @@ async def _attempt(
     scored = judge(episode, result, task=run.task.id, source=run.label.suite, clock=clock)
     publish(scored)
     return Attempt.of(fold(result.state, scored), result.trace)
-
-
-def _opened(task: Task) -> Episode:
-    try:
-        return task.open()
-    except Exception as error:
-        message = f"task {task.id!r}: its `open` raised {type(error).__name__}: {error}"
-        raise ConfigError(message) from error

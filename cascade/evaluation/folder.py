@@ -9,18 +9,23 @@ A task that was cut short starts again from its beginning, in a fresh world and 
 so an evaluation that was stopped finds exactly what an undisturbed one does.
 """
 
+import re
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from cascade.errors import ConfigError, TraceError
 from cascade.evaluation.attempt import Attempt
 from cascade.evaluation.report import EvaluationReport
 from cascade.frozen import Frozen
+from cascade.lanes import Lane
 from cascade.policy import Policy
 from cascade.traces.record import read_trace
 
-__all__ = ["Plan", "open_folder", "write_summary"]
+__all__ = ["Plan", "file_name", "new_folder", "open_folder", "write_summary"]
 
 
 class Plan(Frozen):
@@ -30,9 +35,27 @@ class Plan(Frozen):
     """How the suite is found, or its name."""
     tasks: int
     seed: int
-    model: str
-    """The model reference."""
+    lane: Lane
+    """The model with everything that it is run with."""
     policy: Policy
+    content: bool = True
+    """Whether the trajectories hold what was said."""
+
+
+def new_folder(parent: Path, suite: str, at: datetime) -> Path:
+    """A path for a new evaluation that no other one has, even if begun in the same second.
+
+    Args:
+        parent: Where it is to be; nothing is made there yet.
+        suite: The suite's name; what a file name should not have is replaced in it.
+        at: UTC.
+    """
+    return parent / f"{file_name(suite)}-{at:%Y%m%dT%H%M%S}-{token_hex(4)}"
+
+
+def file_name(text: str) -> str:
+    """The text with only such characters as a file name can have anywhere."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:100]
 
 
 def open_folder(folder: Path, plan: Plan) -> tuple[Attempt, ...]:
@@ -81,16 +104,22 @@ def _refuse_strangers(folder: Path) -> None:
 
 
 def _refuse_changes(folder: Path, before: Plan, plan: Plan) -> None:
-    changed = [
-        f"{name} was {getattr(before, name)} and is {getattr(plan, name)}"
-        for name in Plan.model_fields
-        if getattr(before, name) != getattr(plan, name)
-    ]
+    changed = list(_differences(before.model_dump(mode="json"), plan.model_dump(mode="json")))
     if changed:
         raise ConfigError(
             f"{folder} holds another evaluation ({'; '.join(changed)}); "
             "give the same settings to go on with it, or another folder"
         )
+
+
+def _differences(before: JsonValue, now: JsonValue, name: str = "") -> Iterator[str]:
+    """One clause for each leaf that differs, named by its path."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in before | now:
+            path = f"{name}.{key}" if name else key
+            yield from _differences(before.get(key), now.get(key), path)
+    elif before != now:
+        yield f"{name} was {before} and is {now}"
 
 
 def _take_up(path: Path) -> Attempt | None:

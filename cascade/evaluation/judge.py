@@ -1,6 +1,7 @@
 """The judgement of one finished trajectory."""
 
 from cascade.errors import ConfigError
+from cascade.evaluation.draw import checked_score
 from cascade.events import Scored
 from cascade.runtime.clock import Clock
 from cascade.runtime.result import Result
@@ -21,14 +22,15 @@ def judge(episode: Episode, result: Result, *, task: str, source: str, clock: Cl
         clock: The time of the judgement.
 
     Raises:
-        ConfigError: The world's own `check` failed.
+        ConfigError: The world's own `check` failed or returned no usable score.
         TraceError: The record cannot be written.
     """
     try:
-        score = episode.check(result.answer)
+        returned: object = episode.check(result.answer)
     except Exception as error:
         message = f"task {task!r}: its `check` raised {type(error).__name__}: {error}"
         raise ConfigError(message) from error
+    score = checked_score(returned, task)
     if result.trace is not None:
         return append_score(
             result.trace,

@@ -8,14 +8,20 @@ from cascade.suites import Episode
 from cascade.tools import as_tools
 from cascade.traces.record import Trace
 
-__all__ = ["restore"]
+__all__ = ["is_restorable", "restore"]
+
+
+def is_restorable(episode: Episode) -> bool:
+    """Whether the world says of itself that making its calls again brings it back."""
+    return getattr(episode, "restorable", False) is True
 
 
 async def restore(episode: Episode, trace: Trace) -> int:
     """Makes the recorded tool calls again, in their order, on a fresh world.
 
     An in-memory world dies with its process; where tools always do the same, the record is enough
-    to bring it back. Each result is compared with the recorded one. Calls that timed out, were
+    to bring it back. Calls of any side effect are made, so this is only for a world that
+    `is_restorable`. Each result is compared with the recorded one. Calls that timed out, were
     interrupted or never reached a tool are left out.
 
     Returns:

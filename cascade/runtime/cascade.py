@@ -2,9 +2,9 @@
 
 import math
 import random
-import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +29,7 @@ from cascade.messages import UserMessage
 from cascade.policy import Policy
 from cascade.runtime.clock import Clock, SystemClock
 from cascade.runtime.driver import Driver, Surroundings
+from cascade.runtime.recording import new_recorder
 from cascade.runtime.result import Result
 from cascade.runtime.resumable import check_resumable
 from cascade.state import EMPTY, State
@@ -49,7 +50,6 @@ BUNDLED_LANE = Lane(
 )
 """The small model that ships with the package, in this process."""
 
-TRAJECTORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 CLOSE_S = 10.0
 
 Tools = Iterable[Tool | Callable[..., Any]]
@@ -59,7 +59,8 @@ class Cascade:
     """Runs trajectories.
 
     Use it as an async context manager: entering opens the lanes (models are loaded, errors in
-    them show), leaving stops what still runs and gives everything back.
+    them show), leaving stops open streams and gives everything back. Runs of other tasks have to
+    be over by then: put their task group inside the block.
 
     Args:
         lanes: The ladder; the bundled local model by default.
@@ -121,16 +122,22 @@ class Cascade:
         self._max_trajectories = max_trajectories
         self._places: anyio.Semaphore | None = None
         self._tasks: TaskGroup | None = None
+        self._entered = False
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ConfigError("the runtime is open already: enter it once and share it")
+        self._entered = True
         try:
             opened = [await backend.open() for backend in self._backends.values()]
             self._tasks = await anyio.create_task_group().__aenter__()
         except BaseException:
+            self._entered = False
             await self._close_backends()
             raise
         self._lanes = tuple(opened)
         self._places = anyio.Semaphore(self._max_trajectories)
+        self._surroundings = replace(self._surroundings, threads=anyio.CapacityLimiter(math.inf))
         return self
 
     async def __aexit__(
@@ -148,6 +155,7 @@ class Cascade:
                 await tasks.__aexit__(None, None, None)
         finally:
             await self._close_backends()
+            self._entered = False
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -200,7 +208,7 @@ class Cascade:
                 EMPTY,
                 started,
                 tools=made,
-                recorder=self._new_recorder(started.trajectory_id),
+                recorder=new_recorder(self._traces, started, fsync=self._fsync),
                 on_event=on_event,
                 on_delta=on_delta,
             )
@@ -225,8 +233,8 @@ class Cascade:
             on_delta: Called with each piece of text as it is generated.
 
         Raises:
-            ConfigError: A tool or a lane that the trajectory uses is missing.
-            TraceError: The trace cannot be continued.
+            ConfigError: A tool or a lane that the trajectory uses is missing, or has another model.
+            TraceError: The trace cannot be continued, or another run is writing it.
         """
         if not isinstance(trace, Trace):
             trace = await anyio.to_thread.run_sync(read_trace, Path(trace))
@@ -234,8 +242,9 @@ class Cascade:
         if state.finished is not None:
             return Result.of(state, trace.path)
         made = as_tools(tools)
-        check_resumable(state, tools=made, lanes=set(self._backends), path=trace.path)
-        async with self._place():
+        place = self._place()
+        check_resumable(state, tools=made, lanes=self._lanes, path=trace.path)
+        async with place:
             return await self._drive(
                 state,
                 facts.resumed(state, self._clock.utc()),
@@ -375,17 +384,6 @@ class Cascade:
             # A lone surrogate, for one: it cannot be written as UTF-8, and so neither sent.
             raise ConfigError(f"the trajectory cannot be recorded or sent: {error}") from error
         return started
-
-    def _new_recorder(self, trajectory_id: str) -> Recorder | None:
-        if self._traces is None:
-            return None
-        if not TRAJECTORY_ID.fullmatch(trajectory_id):
-            raise ConfigError(
-                f"trajectory_id {trajectory_id!r} is to be the name of a file: "
-                "use up to 120 letters, digits, '.', '_' and '-', with a letter or digit first"
-            )
-        path = self._traces / f"{trajectory_id}.jsonl"
-        return Recorder.create(path, content=self._record_content, fsync=self._fsync)
 
     async def _close_backends(self) -> None:
         with anyio.move_on_after(CLOSE_S, shield=True):

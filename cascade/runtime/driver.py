@@ -39,6 +39,8 @@ class Surroundings:
     """By lane name."""
     clock: Clock
     telemetry: Telemetry
+    threads: anyio.CapacityLimiter | None = None
+    """For sync tools; without a limit, as waiting for a thread would count as running time."""
 
 
 class Driver:
@@ -61,6 +63,7 @@ class Driver:
         self._backends = surroundings.backends
         self._clock = surroundings.clock
         self._telemetry = surroundings.telemetry
+        self._threads = surroundings.threads
         self._tools = tools
         self._sinks = sinks
         self._on_delta = on_delta
@@ -182,9 +185,10 @@ class Driver:
 
     async def _run_tool(self, call: ToolCall, remaining_s: float | None, parent: Span) -> None:
         side_effect = facts.side_effect_of(self.state, call.name)
-        with self._telemetry.tool(parent, call, side_effect) as span:
+        known = call.name in self._tools
+        with self._telemetry.tool(parent, call, side_effect, known=known) as span:
             began = self._clock.monotonic()
-            run = await run_tool(self._tools, call, remaining_s=remaining_s)
+            run = await run_tool(self._tools, call, remaining_s=remaining_s, threads=self._threads)
             finished = facts.tool_finished(
                 self.state,
                 run.result,

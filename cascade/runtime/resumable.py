@@ -1,10 +1,10 @@
 """What has to be there for a recorded trajectory to go on."""
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from cascade.errors import ConfigError, TraceError
+from cascade.lanes import Lane
 from cascade.state import State
 from cascade.tools import Tool
 
@@ -12,18 +12,19 @@ __all__ = ["check_resumable"]
 
 
 def check_resumable(
-    state: State, *, tools: Sequence[Tool], lanes: AbstractSet[str], path: Path | None
+    state: State, *, tools: Sequence[Tool], lanes: Sequence[Lane], path: Path | None
 ) -> None:
     """Checks that nothing is missing.
 
     Args:
         state: Of the trajectory as it was recorded.
         tools: Those that are given now.
-        lanes: Names of those that are served now.
+        lanes: Those that are served now.
         path: Its file, for the message.
 
     Raises:
-        ConfigError: A tool or a lane that the trajectory uses is missing.
+        ConfigError: A tool or a lane that the trajectory uses is missing, or the lane has another
+            model now.
         TraceError: It was recorded without what was said.
     """
     started = state.head()
@@ -33,7 +34,15 @@ def check_resumable(
     if missing:
         names = ", ".join(sorted(missing))
         raise ConfigError(f"the trajectory uses tools that were not given: {names}")
-    lacking = {lane.name for lane in started.lanes} - lanes
+    served = {lane.name: lane for lane in lanes}
+    lacking = {lane.name for lane in started.lanes} - set(served)
     if lacking:
         names = ", ".join(sorted(lacking))
         raise ConfigError(f"the trajectory uses lanes that this runtime lacks: {names}")
+    for before in started.lanes:
+        now = served[before.name]
+        if (before.backend, before.model) != (now.backend, now.model):
+            raise ConfigError(
+                f"lane {before.name!r} ran {before.backend} {before.model} in this trajectory and "
+                f"is {now.backend} {now.model} in this runtime: open it with the same model"
+            )

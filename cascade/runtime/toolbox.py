@@ -1,5 +1,6 @@
 """Running one tool call, whatever comes of it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from cascade.events import ToolOutcome
 from cascade.messages import Text, ToolCall, ToolResult
+from cascade.runtime.exceptions import described, leaves
 from cascade.tools import Tool, argument_problem, result_text, shorten
 
 __all__ = ["ToolRun", "run_tool"]
@@ -59,11 +61,34 @@ async def run_tool(
             if isawaitable(value):
                 value = await value
             text = result_text(value)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool may raise anything
-            return _run(call, f"{type(error).__name__}: {error}", "error", tool)
+        except BaseException as error:  # noqa: BLE001 - what is not the tool's own leaves again
+            inner = leaves(error)
+            for one in inner:
+                if not _is_the_tools(one):
+                    # Alone, as a scope lets a group through and takes only its own part out of it.
+                    raise one from one.__cause__
+            return _run(call, "; ".join(described(one) for one in inner), "error", tool)
         return _run(call, text, "ok", tool)
     # Whatever else ends the block returns from it.
     return _run(call, f"timed out after {limit_s:g} s", "timeout", tool)
+
+
+def _is_the_tools(error: BaseException) -> bool:
+    """Whether the tool failed with it, and nobody asked this run to stop."""
+    if isinstance(error, asyncio.CancelledError | anyio.get_cancelled_exc_class()):
+        # A tool that awaits a task of its own gets to see that task's cancellation.
+        return not _is_cancelled()
+    return isinstance(error, Exception | SystemExit)
+
+
+def _is_cancelled() -> bool:
+    if anyio.get_current_task().has_pending_cancellation():
+        return True
+    if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+        return False
+    # asyncio's own `Task.cancel`, which anyio no longer sees once it was delivered.
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _in_thread(bound: Callable[[], Any], threads: anyio.CapacityLimiter | None) -> Any:

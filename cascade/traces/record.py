@@ -1,6 +1,7 @@
 """Recorded trajectories: one JSON Lines file each, written event by event."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,7 +11,10 @@ from pydantic import ValidationError
 from cascade.errors import TraceError
 from cascade.events import Event, Started, decode, encode
 from cascade.state import State, fold_all
-from cascade.traces.content import without_content
+from cascade.traces.content import ArgumentNames, argument_names, without_content
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["Recorder", "Trace", "read_trace"]
 
@@ -77,7 +81,10 @@ def read_trace(path: Path) -> Trace:
 class Recorder:
     """Appends the events of one trajectory to its file.
 
-    Each event is one write of one line, so that a crash can only cut the last line short.
+    Each event is one write of one line, so that a crash can only cut the last line short. While it
+    is open no other recorder, of this process or another, can write the file. Windows has no such
+    locks, nor have some network file systems: there it is up to the caller that a trajectory is
+    not run twice at once.
     """
 
     def __init__(self, path: Path, descriptor: int, *, content: bool, fsync: bool) -> None:
@@ -85,6 +92,8 @@ class Recorder:
         self._descriptor = descriptor
         self._content = content
         self._fsync = fsync
+        self._known: ArgumentNames = {}
+        """What may be told of tool calls where their content may not."""
 
     @classmethod
     def create(cls, path: Path, *, content: bool = True, fsync: bool = False) -> Self:
@@ -96,7 +105,7 @@ class Recorder:
             fsync: Whether each event is on the disk before the run goes on.
 
         Raises:
-            TraceError: The file exists, or cannot be made.
+            TraceError: The file exists, cannot be made, or is being written by another run.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         try:
@@ -104,7 +113,9 @@ class Recorder:
             descriptor = os.open(path, flags, 0o600)
         except OSError as error:
             raise TraceError(f"cannot be made: {error.strerror}", path=path) from error
-        return cls(path, descriptor, content=content, fsync=fsync)
+        recorder = cls(path, descriptor, content=content, fsync=fsync)
+        recorder._lock()
+        return recorder
 
     @classmethod
     def reopen(cls, trace: Trace, *, fsync: bool = False) -> Self:
@@ -112,7 +123,7 @@ class Recorder:
 
         Raises:
             TraceError: The trace has no file, the file is not as it was when the trace was read, or
-                it cannot be opened.
+                it cannot be opened, or another run is writing it.
         """
         if trace.path is None:
             raise TraceError("this trace did not come from a file")
@@ -121,12 +132,25 @@ class Recorder:
         except OSError as error:
             raise TraceError(f"cannot be opened: {error.strerror}", path=trace.path) from error
         recorder = cls(trace.path, descriptor, content=True, fsync=fsync)
+        recorder._lock()
         try:
             recorder._cut(trace)
         except TraceError:
             recorder.close()
             raise
         return recorder
+
+    def _lock(self) -> None:
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise TraceError("is being written by another run", path=self.path) from error
+        except OSError:
+            # The file system has no locks, which is no reason not to record there.
+            return
 
     def _cut(self, trace: Trace) -> None:
         # What somebody else appended since is not ours to cut away.
@@ -145,7 +169,11 @@ class Recorder:
         Raises:
             TraceError: The disk is full or the file cannot be written.
         """
-        line = encode(event if self._content else without_content(event)) + b"\n"
+        if not self._content:
+            if isinstance(event, Started):
+                self._known = argument_names(event.tools)
+            event = without_content(event, self._known)
+        line = encode(event) + b"\n"
         try:
             # A short write happens when the disk fills up; the next one then says why.
             while line:

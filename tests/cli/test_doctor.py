@@ -1,13 +1,20 @@
 """`cascade doctor`."""
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cascade.cli.checks import Check, Examination, examine
+from cascade.cli.mending import OTLP_PACKAGE, install_command
 from cascade.cli.options import RuntimeOptions
 
 Command = Callable[..., Any]
+Start = Callable[..., Any]
 SCRIPTED = RuntimeOptions(model="scripted:tools.py:replies")
 
 
@@ -61,10 +68,31 @@ def test_a_missing_exporter_is_told_whether_its_parents_are_there_or_not():
 
     for find in (no_parent, not_there):
         check = found(examine(SCRIPTED, find_module=find), "OTLP")
-        assert (check.status, check.mend) == ("missing", "pip install 'cascade-runtime[otlp]'")
+        assert (check.status, check.mend) == ("missing", install_command(OTLP_PACKAGE))
 
 
 def test_being_offline_is_told():
     check = found(examine(SCRIPTED, environment={"HF_HUB_OFFLINE": "1"}), "Hugging")
     assert (check.status, check.mend) == ("missing", "unset HF_HUB_OFFLINE")
     assert found(examine(SCRIPTED, environment={}), "Hugging").status == "ok"
+
+
+@pytest.mark.parametrize("fault", ["OSError('wrong ELF class')", "RuntimeError('no library')"])
+def test_an_engine_that_cannot_be_loaded_is_told_with_the_command_that_mends_it(
+    start: Start, fault: str
+):
+    Path("llama_cpp").mkdir()
+    Path("llama_cpp/__init__.py").write_text(f"raise {fault}\n", encoding="utf-8")
+    with start("doctor", "--json") as process:
+        out, err = process.communicate()
+    assert (process.returncode, err) == (1, "")
+    checks = {check["name"]: check for check in json.loads(out)["checks"]}
+    for name in ("llama-cpp-python", "model bundled:desk"):
+        assert checks[name]["status"] == "broken"
+        assert fault.partition("'")[2][:-2] in checks[name]["detail"]
+        assert "--reinstall-package llama-cpp-python" in checks[name]["mend"]
+
+
+def test_a_mending_command_names_this_environment_and_needs_no_pip_in_it():
+    words = shlex.split(install_command("one", options=["--no-cache"]))
+    assert words == ["uv", "pip", "install", "--python", sys.executable, "--no-cache", "one"]

@@ -107,6 +107,7 @@ def test_the_tasks_own_error_names_the_task(command: Command):
         "replies = ['yes']\n",
         encoding="utf-8",
     )
-    ended = command("eval", "faulty.py:suite", "--model", "scripted:faulty.py:replies")
+    model = ("--model", "scripted:faulty.py:replies")
+    ended = command("eval", "faulty.py:suite", "--tasks", "1", *model)
     assert ended.code == 2
     assert ended.err == "cascade: task 't1': its `check` raised KeyError: 'total'\n"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -39,6 +40,13 @@ def test_an_unfinished_one_says_so(command: Command, finished: Path):
     ended = command("show", str(cut(finished, 4)))
     assert ended.code == 0
     assert "not over: `cascade resume` goes on with it" in ended.out
+
+
+def test_one_without_content_is_not_said_to_be_resumable(command: Command):
+    printed = json.loads(command("run", "What is it?", *REPLIES, "--no-content", "--json").out)
+    ended = command("show", str(cut(Path(printed["trace"]), 4)))
+    assert "not over: without content, never resumed" in ended.out
+    assert "cascade resume" not in ended.out
 
 
 def test_show_prints_the_same_object_as_run(command: Command, finished: Path):
@@ -117,3 +125,54 @@ class TestATaskOfASuite:
         ended = command("resume", str(shorter))
         assert ended.code == 2
         assert "has no task 'one-9' any more" in ended.err
+
+
+PAYMENTS = '''
+    """A suite whose world is outside: what was paid stays paid."""
+
+    from pathlib import Path
+    from types import SimpleNamespace
+    from cascade import tool
+    from cascade.backends.scripted import calling
+    from cascade.suites import Score
+
+    @tool(side_effect="irreversible")
+    def pay(amount: int) -> str:
+        """Pays.
+
+        Args:
+            amount: How much.
+        """
+        with Path("paid").open("a", encoding="utf-8") as file:
+            file.write(f"{amount}\\n")
+        return f"paid {amount}"
+
+    def check(answer):
+        return Score(success=answer == "Both are paid.", reward=1.0, reason="asked the model")
+
+    world = SimpleNamespace(tools=[pay], check=check)
+    task = SimpleNamespace(
+        id="t", family="f", seed=1, prompt="Pay 3, then 4.", system="", open=lambda: world
+    )
+    suite = SimpleNamespace(name="payments", families=["f"], tasks=lambda n, seed: [task])
+
+    def replies(view, request):
+        calls = [("pay", {"amount": 3}), ("pay", {"amount": 4})]
+        step = len(view.messages) // 2
+        return calling(calls[step]) if step < 2 else "Both are paid."
+'''
+
+
+def test_no_call_into_a_world_outside_is_repeated(command: Command):
+    Path("payments.py").write_text(dedent(PAYMENTS), encoding="utf-8")
+    model = ("--model", "scripted:payments.py:replies")
+    assert command("eval", "payments.py:suite", "--tasks", "1", "--out", "out", *model).code == 0
+    trace = Path("out/00001-t.jsonl")
+    kinds = [event.kind for event in read_trace(trace).events]
+    after_first = cut(trace, kinds.index("tool_finished") + 1)
+    assert Path("paid").read_text("utf-8") == "3\n4\n"
+    ended = command("resume", str(after_first))
+    assert ended.code == 0
+    assert Path("paid").read_text("utf-8") == "3\n4\n4\n"
+    assert "none of its 1 recorded tool calls is repeated" in ended.err
+    assert "solved (reward 1, payments)" in ended.out

@@ -48,6 +48,16 @@ def test_a_signal_stops_a_run_and_says_how_to_resume(
     assert command("resume", str(path), "--tools", "tools.py").code == 0
 
 
+def test_a_stopped_run_without_content_is_not_said_to_go_on(start: Start):
+    with start(*RUN, "--no-content") as process:
+        process.read_until("← look")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode == 130
+    assert f"{only_trace()} was recorded without content, so start again" in err
+    assert "cascade resume" not in err
+
+
 def test_a_killed_run_is_resumed_where_it_was(start: Start, command: Command):
     with start(*RUN) as process:
         process.read_until("← look: it is 14")

@@ -26,6 +26,13 @@ class OwnError(Exception):
     """The caller's own."""
 
 
+class Mute(Exception):  # noqa: N818 - names the fact
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
 async def test_the_callers_own_exception_leaves_the_block_as_it_is():
     async def block() -> None:
         async with runtime() as cascade:
@@ -133,10 +140,17 @@ async def test_what_is_more_than_an_error_leaves_parallel_tools_as_no_group():
             await cascade.run(TASK, tools=[leave, stay])
 
 
-async def test_exceptions_that_came_together_stay_together():
-    with pytest.raises(ExceptionGroup) as caught, one_exception():
-        raise ExceptionGroup("both", [OwnError("a"), OwnError("b")])
-    assert len(caught.value.exceptions) == 2
+async def test_of_exceptions_that_came_together_the_first_leaves_with_the_others_noted():
+    group = ExceptionGroup("all", [ExceptionGroup("two", [OwnError("a"), Mute()]), OwnError("c")])
+    with pytest.raises(OwnError, match="a") as caught, one_exception():
+        raise group
+    assert caught.value.__notes__ == [
+        "At the same time: Mute: (no message: its text raised ValueError)",
+        "At the same time: OwnError: c",
+    ]
+    assert caught.value.__context__ is group
+    with pytest.raises(KeyboardInterrupt), one_exception():
+        raise BaseExceptionGroup("stop", [Leave(), OwnError("a"), KeyboardInterrupt()])
     with pytest.raises(OwnError, match="inner"), one_exception():
         raise ExceptionGroup("outer", [ExceptionGroup("middle", [OwnError("inner")])])
 
@@ -189,6 +203,15 @@ async def test_a_runtime_can_be_opened_again():
     for _ in range(2):
         async with cascade:
             assert (await cascade.run(TASK, tools=World().tools)).outcome == "completed"
+
+
+async def test_a_runtime_is_entered_once_at_a_time():
+    backend = Opening("only")
+    cascade = Cascade(lanes=[backend.lane], backends={"only": backend})
+    async with cascade:
+        with pytest.raises(ConfigError, match="open already"):
+            await cascade.__aenter__()
+        assert backend.log == ["open"]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,29 @@ def test_a_trace_that_went_on_since_it_was_read_is_not_cut_back(tmp_path: Path):
     assert whole.trace.read_bytes() == finished
 
 
+def test_a_trajectory_that_still_runs_is_not_resumed_beside_itself(tmp_path: Path, loop: str):
+    path = tmp_path / "t.jsonl"
+    refused: list[TraceError] = []
+    calls: list[str] = []
+
+    async def run() -> Result:
+        cascade = runtime((calling(("store", {})), "the answer"), traces=tmp_path)
+
+        @tool
+        async def store() -> None:
+            calls.append("store")
+            with pytest.raises(TraceError, match="being written by another run") as caught:
+                await cascade.resume(path, tools=[store])
+            refused.append(caught.value)
+
+        async with cascade:
+            return await cascade.run(TASK, tools=[store], trajectory_id="t")
+
+    result = run_on(loop, run)
+    assert (len(refused), calls) == (1, ["store"])
+    assert read_trace(path).state() == result.state
+
+
 def test_a_trace_in_memory_can_go_on_without_a_file(tmp_path: Path):
     whole = run_on("asyncio", partial(record, READING, tmp_path))
     assert whole.trace is not None
@@ -138,6 +161,12 @@ def test_what_a_trajectory_needs_has_to_be_there(tmp_path: Path):
         async with runtime(READING, lane=priced_lane(name="other")) as cascade:
             await cascade.resume(path, tools=World().tools)
 
+    async def with_another_model() -> None:
+        async with runtime(READING, lane=priced_lane(model="larger")) as cascade:
+            await cascade.resume(path, tools=World().tools)
+
+    with pytest.raises(ConfigError, match=r"ran scripted script .* is scripted larger in this"):
+        run_on("asyncio", with_another_model)
     with pytest.raises(ConfigError, match="not given: look_up, store"):
         run_on("asyncio", without_tools)
     with pytest.raises(ConfigError, match="lacks: scripted"):

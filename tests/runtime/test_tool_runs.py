@@ -1,5 +1,6 @@
 """Running tool calls: what becomes of them, and what runs beside what."""
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -69,6 +70,117 @@ async def test_any_exception_of_a_sync_tool_becomes_a_result(error: Exception):
     assert run.outcome == "error"
     assert run.result.is_error
     run.result.text.encode()
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
+@pytest.mark.anyio
+async def test_an_error_without_a_text_becomes_a_result():
+    @tool
+    async def fail() -> None:
+        raise MuteError
+
+    run = await call(fail)
+    assert run.outcome == "error"
+    assert run.result.text == "MuteError: (no message: its text raised LookupError)"
+
+
+@pytest.mark.anyio
+async def test_the_errors_of_a_tools_own_tasks_are_told_and_not_their_group():
+    @tool
+    async def fail() -> None:
+        raise BaseExceptionGroup("", [ExceptionGroup("", [LookupError("a")]), SystemExit(3)])
+
+    run = await call(fail)
+    assert run.outcome == "error"
+    assert run.result.text == "LookupError: a; SystemExit: 3"
+
+
+def own_task_cancelled(rounds: int = 0) -> Tool:
+    @tool
+    async def wait_for_it() -> None:
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+
+    return wait_for_it
+
+
+def test_the_cancellation_of_a_tools_own_task_is_an_error_of_the_tool():
+    run = run_on("asyncio", lambda: call(own_task_cancelled()))
+    assert (run.outcome, run.result.text) == ("error", "CancelledError: ")
+
+
+def test_a_tools_cancellation_beside_that_of_the_run_stops_the_run():
+    async def by_asyncio() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.get_loop().call_soon(task.cancel)
+        await call(own_task_cancelled(3))
+
+    async def by_scope() -> bool:
+        with anyio.CancelScope() as scope:
+            asyncio.get_running_loop().call_soon(scope.cancel)
+            await call(own_task_cancelled(3))
+        return scope.cancelled_caught
+
+    with pytest.raises(asyncio.CancelledError):
+        run_on("asyncio", by_asyncio)
+    assert run_on("asyncio", by_scope)
+
+
+def test_a_failure_while_a_tool_is_given_up_becomes_a_result_too(loop: str):
+    @tool(timeout_s=0.01)
+    async def fail_late() -> None:
+        async def fail() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise LookupError
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fail)
+            await anyio.sleep_forever()
+
+    run = run_on(loop, lambda: call(fail_late))
+    assert run.outcome in {"error", "timeout"}
+
+
+@pytest.mark.anyio
+async def test_what_a_tool_does_to_its_arguments_does_not_reach_the_log():
+    @tool
+    async def change(things: dict[str, object], raw: object) -> None:
+        things["more"] = 1
+        assert isinstance(raw, list)
+        raw.clear()
+
+    one = ToolCall(id="c", name="change", arguments={"things": {}, "raw": [1, {"a": 2}]})
+    assert (await run_tool({"change": change}, one, remaining_s=None)).outcome == "ok"
+    assert one.arguments == {"things": {}, "raw": [1, {"a": 2}]}
+
+
+@pytest.mark.anyio
+@threads
+async def test_a_sync_tool_starts_although_the_applications_threads_are_all_taken():
+    shared = anyio.to_thread.current_default_thread_limiter()
+    before, shared.total_tokens = shared.total_tokens, 1
+    seen: list[Event] = []
+
+    @tool(timeout_s=2)
+    def work() -> str:
+        return "worked"
+
+    try:
+        async with shared, runtime((calling(("work", {})), "end")) as cascade:
+            await cascade.run("x", tools=[work], on_event=seen.append)
+    finally:
+        shared.total_tokens = before
+    assert [e.result.text for e in seen if isinstance(e, ToolFinished)] == ["worked"]
 
 
 @pytest.mark.anyio

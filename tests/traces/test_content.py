@@ -1,5 +1,6 @@
 """Recording without what was said: not a word of it may reach the file."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from worlds import in_order, runtime
 
 from cascade import BackendUnavailable, TraceError, tool
-from cascade.events import Event, decode, encode
+from cascade.events import Drafted, Event, decode, encode
 from cascade.exchange import Draft, Timing, Usage
 from cascade.messages import (
     Artefact,
@@ -19,10 +20,11 @@ from cascade.messages import (
     ToolCall,
 )
 from cascade.state import fold_all
-from cascade.traces.content import without_content
+from cascade.traces.content import argument_names, without_content
 from cascade.traces.record import read_trace
 
 CANARY = "kanarienvogel"
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 ORIGIN = Origin(provider="scripted", model="script")
 
 
@@ -55,8 +57,9 @@ def secret_draft(problem: str | None = None) -> Draft:
 
 
 def failing() -> Draft:
-    call = ToolCall(id="call_2", name="look", arguments={"where": "fail", "what": CANARY})
-    return secret_draft().model_copy(update={"message": AssistantMessage(parts=(call,))})
+    call = ToolCall(id="call_2", name="look", arguments={"where": "fail", CANARY: CANARY})
+    invented = ToolCall(id="call_3", name=CANARY, arguments={CANARY: 1, f"{CANARY}2": 2})
+    return secret_draft().model_copy(update={"message": AssistantMessage(parts=(call, invented))})
 
 
 @pytest.mark.anyio
@@ -94,10 +97,33 @@ async def test_a_trace_without_content_cannot_be_resumed(tmp_path: Path):
 
 @given(events)
 def test_any_event_can_be_written_without_its_content(event: Event):
-    blanked = without_content(event)
+    blanked = without_content(event, {})
     assert (blanked.kind, blanked.seq, blanked.at) == (event.kind, event.seq, event.at)
     assert decode(encode(blanked)) == blanked
-    assert without_content(blanked) == blanked
+    assert without_content(blanked, {}) == blanked
+
+
+def test_names_that_the_tools_have_stay_and_invented_ones_are_blanked_one_by_one():
+    calls = (
+        ToolCall(id="1", name="look", arguments={"where": 1, CANARY: 2, "more": 3}),
+        ToolCall(id="2", name=CANARY, arguments={"where": 1}),
+    )
+    draft = secret_draft().model_copy(update={"message": AssistantMessage(parts=calls)})
+    event = Drafted(
+        seq=2,
+        at=AT,
+        step=1,
+        hop=1,
+        lane="l",
+        role="draft",
+        draft=draft,
+        accepted=True,
+        cost_usd=None,
+    )
+    blanked = without_content(event, argument_names([look.spec]))
+    assert isinstance(blanked, Drafted)
+    told = [(call.name, list(call.arguments)) for call in blanked.draft.message.calls]
+    assert told == [("look", ["where", "?2", "?3"]), ("?", ["?1"])]
 
 
 @pytest.mark.anyio
@@ -106,6 +132,6 @@ async def test_a_blanked_log_folds_like_the_whole_one():
     script = in_order(secret_draft(), AssistantMessage(parts=(Text(text="end"),)))
     async with runtime(script) as cascade:
         whole = await cascade.run("x", tools=[look], on_event=seen.append)
-    blanked = fold_all(without_content(event) for event in seen)
+    blanked = fold_all(without_content(event, {}) for event in seen)
     assert blanked.ledger == whole.state.ledger
     assert blanked.seq == whole.state.seq

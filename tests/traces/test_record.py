@@ -126,6 +126,22 @@ def test_a_file_that_has_grown_since_is_not_cut(tmp_path: Path):
     assert path.read_bytes() == before
 
 
+def test_a_file_is_written_by_one_recorder_at_a_time(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    first = Recorder.create(path)
+    first.append(log()[0])
+    with pytest.raises(TraceError, match="being written by another run") as caught:
+        Recorder.reopen(read_trace(path))
+    assert caught.value.path == path
+    first.close()
+    second = Recorder.reopen(read_trace(path))
+    with pytest.raises(TraceError, match="being written by another run"):
+        Recorder.reopen(read_trace(path))
+    second.append(log()[1])
+    second.close()
+    assert len(read_trace(path).events) == 2
+
+
 def test_what_cannot_be_cut_is_not_gone_on_with(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -1,7 +1,6 @@
 """The llama.cpp backend: a view in, a draft out, in this process."""
 
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Self
@@ -146,9 +145,9 @@ class LlamaBackend:
             self.settings.chat_template or model.chat_template or PLAIN_TEMPLATE,
             bos_token=begin_text,
             eos_token=_token_text(model, model.eos),
+            control_tokens=model.control_tokens,
         )
-        wants_begin = model.metadata.get("tokenizer.ggml.add_bos_token") == "true"
-        if wants_begin and model.bos >= 0:
+        if model.adds_bos and model.bos >= 0:
             self._begin = Begin(token=model.bos, text=begin_text)
 
     def _unload(self) -> None:
@@ -305,26 +304,14 @@ class LlamaHop:
 
 
 def _engine_grammar(made: ToolGrammar) -> Grammar:
-    if not made.thoughts_end:
-        return Grammar(
-            gbnf=made.gbnf,
-            lazy=made.lazy,
-            trigger_words=made.trigger_words,
-            trigger_patterns=made.trigger_patterns,
-        )
-    # A call that is only quoted in thoughts is not meant: there must be none, or they must be over.
-    over = rf"[\s\S]*?{re.escape(made.thoughts_end)}"
-    if not made.thoughts_open:
-        over = rf"(?:(?!\s*{re.escape(made.thoughts_start)})|{over})"
-    words = tuple(f"({re.escape(word)})" for word in made.trigger_words)
-    patterns = tuple(
-        pattern if re.compile(pattern).groups else f"({pattern})"
-        for pattern in made.trigger_patterns
-    )
     return Grammar(
         gbnf=made.gbnf,
         lazy=made.lazy,
-        trigger_patterns=tuple(rf"\A{over}[\s\S]*?{pattern}" for pattern in words + patterns),
+        trigger_words=made.trigger_words,
+        trigger_patterns=made.trigger_patterns,
+        thoughts_start=made.thoughts_start,
+        thoughts_end=made.thoughts_end,
+        thoughts_open=made.thoughts_open,
     )
 
 

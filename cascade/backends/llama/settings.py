@@ -33,8 +33,8 @@ class LlamaSettings(Frozen):
     """Size of the unified buffer in tokens."""
     flash_attention: bool | None = None
     """`None` leaves it to llama.cpp."""
-    cache_bytes: NonNegativeInt = 256 * 1024 * 1024
-    """Memory for sequences that were saved off."""
+    cache_bytes: NonNegativeInt | None = None
+    """Memory for sequences that were saved off; `None` lets the model and the machine decide."""
     draft_tokens: NonNegativeInt = 8
     """Tokens guessed ahead at most, from what followed the same tokens before; 0 guesses none."""
     kv_overrides: dict[str, bool | int | float | str] = {}  # noqa: RUF012 - pydantic copies it

@@ -50,7 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=4000, help="updates of the weights")
     parser.add_argument("--ranks", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--seed", type=int, default=1, help="of weights and training tasks")
-    parser.add_argument("--vocabulary", type=int, default=2048, help="entries of the tokenizer")
+    parser.add_argument("--vocabulary", type=int, default=1536, help="entries of the tokenizer")
     parser.add_argument("--work", type=Path, default=Path("build/desk"), help="for checkpoints")
     parser.add_argument("--gguf", type=Path, default=_BUNDLED, help="the file to write")
     parser.add_argument("--tasks", type=int, default=280, help="tasks to play for each split")

@@ -9,8 +9,8 @@ gradient descent they take most of a small budget, so they are laid down here an
 - An embedding holds a random code of the token twice, in a part of the residual stream that is kept
   clean and in one from which the logits are read; one constant; and what the token looks like (a
   capital, a digit, ...), which is all that a name never seen shares with those seen.
-- Block 0: head h attends to the token h + 1 places back, by rotary phase alone, and writes its code
-  into a part of its own.
+- Block 0: head h of three attends to the token h + 1 places back, by rotary phase alone, and writes
+  its code into a part of its own.
 - Block 1: two heads match the codes of the current and the two tokens before against those before
   every earlier place, and copy the code found there to where logits are read; the third clears the
   current token's own code from there.
@@ -31,16 +31,19 @@ _CODE = 32  # five codes, a constant and seven looks fit into a width of 192
 _OUT = 4  # the part of the stream from which logits are read
 _REST = 5 * _CODE  # first place after the codes
 _CONSTANT = 2.0
-_FAST = 12  # rotary pairs that tell neighbouring places apart
+_PHASES = (1.0, 1.0, 1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.2, 0.2, 0.1, 0.1)
+"""Weights of the rotary pairs, fastest first: the fast tell neighbours apart, the others tell near
+from far."""
 _SLOW = 13  # first pair that hardly turns over the length of a conversation
-_SHARPNESS = 8.0
+_SHARPNESS = 10.0
 _LOOK = 1.5
 _MUTED = 0.2  # gain of the parts that are not meant for the logits
 _CAPITAL, _DIGIT, _WORD = 2, 1, 4
 _SOUGHT = ((_CAPITAL, _DIGIT), (_CAPITAL, _WORD))  # by two heads of each later block
 _INTEREST = 3.5  # nats by which the look that is sought raises a score
 _SPACE = "\u0120"  # how byte-level BPE writes a space
-_MATCH = 8.0  # nats by which one matching token raises a score
+_LOOK_BACK = 3  # heads of block 0, each with a part of the stream
+_MATCH = 12.0  # nats by which one matching token raises a score
 _WEIGHTS = (1.0, 0.9, 0.75)  # of the current token and of those one and two places before
 
 
@@ -56,7 +59,9 @@ def initialise(decoder: Decoder, tokens: Sequence[str], seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     shape = decoder.shape
     embedding = torch.randn(decoder.embedding.weight.shape, generator=generator)
-    embedding[:, _CODE:] *= 0.1
+    # Rows of equal length: a constant that differed after normalisation would blur the phases.
+    embedding[:, :_CODE] *= _CODE**0.5 / embedding[:, :_CODE].norm(dim=1, keepdim=True)
+    embedding[:, _CODE:] /= embedding[:, _CODE:].norm(dim=1, keepdim=True)
     embedding[:, _OUT * _CODE : _REST] = embedding[:, :_CODE]
     embedding[:, _REST] = _CONSTANT
     for token_id, token in enumerate(tokens):
@@ -103,7 +108,7 @@ def _look_back(block: Block, speeds: Tensor, scale: float) -> None:
     constant = _CONSTANT / scale
     for linear in (block.query, block.key, block.value, block.output):
         linear.weight.mul_(0.1)
-    for head in range(block.shape.heads):
+    for head in range(_LOOK_BACK):
         _attend_at(block, head, head + 1, speeds, column=_REST, strength=_SHARPNESS / constant)
         _pass_code(block, head, target=head + 1, gain=scale)
 
@@ -129,10 +134,10 @@ def _attend_at(
     block: Block, head: int, offset: int, speeds: Tensor, *, column: int, strength: float
 ) -> None:
     start = head * block.shape.head_width
-    for pair in range(_FAST):
+    for pair, share in enumerate(_PHASES):
         angle = -offset * speeds[pair]
-        block.query.weight[start + 2 * pair, column] = strength * angle.cos()
-        block.query.weight[start + 2 * pair + 1, column] = strength * angle.sin()
+        block.query.weight[start + 2 * pair, column] = strength * share * angle.cos()
+        block.query.weight[start + 2 * pair + 1, column] = strength * share * angle.sin()
         block.key.weight[start + 2 * pair, column] = strength
         block.key.weight[start + 2 * pair + 1, column] = 0.0
 

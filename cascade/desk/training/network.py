@@ -19,10 +19,10 @@ __all__ = ["Block", "Decoder", "Norm", "Shape", "frequencies"]
 class Shape:
     """Sizes of a network."""
 
-    vocabulary: int = 2048
+    vocabulary: int = 1536
     width: int = 192
     blocks: int = 4
-    heads: int = 3
+    heads: int = 4
     head_width: int = 64
     hidden: int = 512
     rope_base: float = 1e6

@@ -33,7 +33,7 @@ class Optimiser:
         self,
         decoder: Decoder,
         *,
-        matrix_rate: float = 0.004,
+        matrix_rate: float = 0.003,
         embedding_rate: float = 0.003,
         norm_rate: float = 0.0015,
     ) -> None:

@@ -51,7 +51,7 @@ class Plan:
     seed: int = 1
     warm_up: int = 60
     short_share: float = 0.08
-    flat_share: float = 0.25
+    flat_share: float = 0.1
 
     def rate(self, step: int) -> float:
         """Return the share of the peak learning rate at an update, counted from 0."""
@@ -140,6 +140,7 @@ def _run(rank: int, plan: Plan, exchange: Exchange) -> None:
         loss = _loss(decoder, batch)
         decoder.zero_grad(set_to_none=True)
         loss.backward()
+        _spare_absent_tokens(decoder, batch)
         gradients = [p.grad for p in decoder.parameters() if p.grad is not None]
         exchange.average(gradients, rank, step)
         optimiser.step(plan.rate(step))
@@ -158,6 +159,19 @@ def _loss(decoder: Decoder, batch: Batch) -> Tensor:
         logits = decoder.logits(hidden)
     losses = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
     return (losses * batch.weights).sum() / batch.weights.sum()
+
+
+def _spare_absent_tokens(decoder: Decoder, batch: Batch) -> None:
+    """Clear the embedding gradients of tokens that are not in the batch.
+
+    The softmax pushes every absent token down by a trifle, always the same way; Adam would make
+    full steps of it, and a token that is rare in training would lose the code by which it is
+    copied.
+    """
+    gradient = decoder.embedding.weight.grad
+    if gradient is not None:
+        counts = torch.bincount(batch.tokens.flatten(), minlength=gradient.shape[0])
+        gradient[counts == 0] = 0.0
 
 
 def _held_out(tokenizer: Any) -> Iterator[Batch]:

@@ -30,6 +30,7 @@ from cascade.backends.llama.chat.values import resolve, schema_types
 __all__ = ["CallGrammar", "calls_grammar"]
 
 _MOST_CALLS = 16
+_WRAPPER = "function"
 _ID = "[a-zA-Z0-9_.:-]{1,64}"
 _Schemas = Mapping[str, Mapping[str, Any]]
 
@@ -118,11 +119,16 @@ def _json_calls(rules: Rules, syntax: JsonCalls, schemas: _Schemas, most: int) -
             patterns=(rf"({re.escape(syntax.section_start)}\s*```json)",),
         )
     if syntax.bare:
-        names = "|".join(map(re.escape, schemas))
-        field = re.escape(syntax.name_field)
-        kind = r'(?:"type":\s*"function",\s*)?'
-        return CallGrammar(body=body, patterns=(rf'^\s*(\{{\s*{kind}"{field}":\s*"(?:{names})")',))
+        return CallGrammar(body=body, patterns=(_named_object(syntax, schemas),))
     return CallGrammar(body=_in_section(syntax, body), words=(_opener(syntax),))
+
+
+def _named_object(syntax: JsonCalls, schemas: _Schemas) -> str:
+    """Expression of an object that names a tool: the reader takes it for a call wherever it is."""
+    names = "|".join(map(re.escape, schemas))
+    wrapper = rf'"{re.escape(syntax.wrapper or _WRAPPER)}":\s*\{{\s*'
+    name = rf'"{re.escape(syntax.name_field)}":\s*"(?:{names})"'
+    return rf'(\{{\s*(?:"type":\s*"function",\s*)?(?:{wrapper})?{name})'
 
 
 def _opener(syntax: JsonCalls) -> str:
@@ -147,8 +153,12 @@ def _json_object(rules: Rules, syntax: JsonCalls, name: str, schema: Mapping[str
     if syntax.constant is not None:
         key, value = syntax.constant
         constant = f"({quoted(key)} {colon} {quoted(value)} {comma})? "
+    wrapped = f'{quoted(syntax.wrapper or _WRAPPER)} {colon} "{{" {SPACE} {inner} {SPACE} "}}"'
     if syntax.wrapper:
-        inner = f'{quoted(syntax.wrapper)} {colon} "{{" {SPACE} {inner} {SPACE} "}}"'
+        inner = wrapped
+    elif syntax.bare:
+        # Models without a marker of their own fall into OpenAI's form, which the reader takes too.
+        inner = f"({inner} | {wrapped})"
     return f'"{{" {SPACE} {constant}{inner} {SPACE} "}}"'
 
 

@@ -238,7 +238,7 @@ _ENTRIES: tuple[tuple[Dialect, tuple[str, ...]], ...] = (
     (HERMES, ("<tool_call>", "</tool_call>")),
     (_array("<|tool_call|>"), ("<|tool_call|>",)),
     (
-        _dialect("bare-json", _LLAMA),
+        _dialect("bare-json", _LLAMA, marks=("<|python_tag|>",)),
         ('{"name": ', '"parameters": '),
     ),
 )

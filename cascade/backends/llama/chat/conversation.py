@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, cast
 
 from cascade.backends.llama.chat.capabilities import Capabilities
 from cascade.errors import ConfigError
 
-__all__ = ["call_arguments", "shape_messages", "text_of", "with_named_ids"]
+__all__ = ["call_arguments", "shape_messages", "text_of", "with_named_ids", "with_single_calls"]
 
 
 def shape_messages(
@@ -72,6 +73,34 @@ def with_named_ids(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, A
     return named
 
 
+def with_single_calls(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Messages of at most one call, each followed by its result.
+
+    Text and thoughts stay with a message's first call. Results find their calls by id; those that
+    find none stand behind the last call.
+
+    Args:
+        messages: OpenAI-style messages.
+    """
+    single: list[Mapping[str, Any]] = []
+    at = 0
+    while at < len(messages):
+        message = messages[at]
+        at += 1
+        calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or ()
+        if len(calls) < 2:
+            single.append(message)
+            continue
+        results = list(takewhile(lambda each: each["role"] == "tool", messages[at:]))
+        at += len(results)
+        for number, call in enumerate(calls):
+            said = {"role": message["role"], "content": ""} if number else message
+            single.append({**said, "tool_calls": [call]})
+            single += _taken(results, str(call.get("id")))
+        single += results
+    return single
+
+
 def text_of(content: object) -> str:
     """The text of a message's content, which is a string, a list of parts or None."""
     if isinstance(content, str):
@@ -104,6 +133,14 @@ def call_arguments(function: Mapping[str, Any]) -> Mapping[str, Any]:
             f"The arguments of the call to {function['name']!r} are no object: {arguments!r:.200}"
         )
     return cast("dict[str, Any]", value)  # JSON keys are strings
+
+
+def _taken(results: list[Mapping[str, Any]], id_: str) -> list[Mapping[str, Any]]:
+    """The first result of a call, taken out of a list; none if there is none yet."""
+    for at, result in enumerate(results):
+        if str(result.get("tool_call_id")) == id_:
+            return [results.pop(at)]
+    return []
 
 
 def _shape_content(content: object, capabilities: Capabilities) -> object:

@@ -1,6 +1,7 @@
 """One model's chat format: rendering, parsing and grammars behind one object."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +10,12 @@ from typing import Any, Literal, TypeAlias
 from cascade.backends.llama.chat.affixes import common_prefix
 from cascade.backends.llama.chat.call_grammar import calls_grammar
 from cascade.backends.llama.chat.capabilities import Capabilities
-from cascade.backends.llama.chat.conversation import shape_messages, with_named_ids
+from cascade.backends.llama.chat.control import control_names, with_broken_names
+from cascade.backends.llama.chat.conversation import (
+    shape_messages,
+    with_named_ids,
+    with_single_calls,
+)
 from cascade.backends.llama.chat.fallback import (
     describe_tools,
     with_calls_as_text,
@@ -53,6 +59,7 @@ class ChatFormat:
         choice: The dialect of tool calls and what the template leaves to us.
         markers: What surrounds the model's thoughts, if it has any.
         eos_token: Text of the token that ends a turn.
+        control_names: Finds names of control tokens in messages; None if none are known.
     """
 
     template: ChatTemplate
@@ -60,10 +67,16 @@ class ChatFormat:
     choice: Choice
     markers: ReasoningMarkers | None
     eos_token: str = ""
+    control_names: re.Pattern[str] | None = None
 
     @classmethod
     def from_template(
-        cls, template: str, *, bos_token: str = "", eos_token: str = ""
+        cls,
+        template: str,
+        *,
+        bos_token: str = "",
+        eos_token: str = "",
+        control_tokens: tuple[str, ...] = (),
     ) -> "ChatFormat":
         """Studies a template. This renders some tens of short conversations: keep the result.
 
@@ -71,6 +84,8 @@ class ChatFormat:
             template: The Jinja text, as in the GGUF key `tokenizer.chat_template`.
             bos_token: Text of the token that begins a sequence.
             eos_token: Text of the token that ends a turn.
+            control_tokens: Texts of the vocabulary's control tokens, which are broken where the
+                text of a message holds them.
 
         Raises:
             TemplateRefusal: The template cannot be compiled.
@@ -87,6 +102,7 @@ class ChatFormat:
             choice=choice,
             markers=markers,
             eos_token=eos_token,
+            control_names=control_names(control_tokens),
         )
 
     @property
@@ -155,13 +171,16 @@ class ChatFormat:
             continue_final_message: Go on with the last message, an assistant's, instead.
             extra: Further template variables, such as `reasoning_effort`.
             now: The time that dated templates show.
-            adapt: Describe the tools, and write calls and results as text, where the template does
-                not. Without it the template alone decides what the model sees.
+            adapt: Describe the tools, write calls and results as text, and give each call a message
+                of its own, where the template cannot show them. Without it the template alone
+                decides what the model sees.
 
         Raises:
             TemplateRefusal: The template rejects the messages.
             ConfigError: A call's arguments are no JSON object.
         """
+        # Before anything is added, because what we write as text holds markers on purpose.
+        messages = with_broken_names(messages, self.control_names)
         if continue_final_message != "none":
             *earlier, last = messages
             settings: dict[str, Any] = {
@@ -211,6 +230,7 @@ class ChatFormat:
             continue_final_message: As for `render`.
             extra: As for `render`.
         """
+        messages = with_broken_names(messages, self.control_names)
         last = messages[-1]
         if continue_final_message != "none":
             messages = messages[:-1]
@@ -316,6 +336,8 @@ class ChatFormat:
         syntax = self.choice.dialect.syntax
         if self.capabilities.ids_carry_names:
             messages = with_named_ids(messages)
+        if self.choice.shows_calls and not self.capabilities.parallel_calls:
+            messages = with_single_calls(messages)
         if not self.choice.shows_calls:
             results = self.choice.is_fallback or not self.capabilities.renders_results
             messages = with_calls_as_text(messages, syntax, results=results)

@@ -16,7 +16,7 @@ from cascade.backends.llama.chat.capabilities import (
 from cascade.backends.llama.chat.reasoning import ReasoningMarkers
 from cascade.backends.llama.chat.template import ChatTemplate
 
-__all__ = ["CallSamples", "Sample", "whole_tags_from"]
+__all__ = ["CallSamples", "Sample", "end_of_answer", "whole_tags_from"]
 
 _USER = {"role": "user", "content": "zq question"}
 _TAG = re.compile(r"\s*(<[^<>\n]+>|\[[^\[\]\n]+\])")
@@ -167,6 +167,16 @@ class _Cutter:
             tools=self.tools,
             add_generation_prompt=not messages,
         )
+
+
+def end_of_answer(template: ChatTemplate, capabilities: Capabilities) -> str:
+    """The tag that a template writes between a plain answer and the next question, or nothing.
+
+    Args:
+        template: The template.
+        capabilities: What it can do.
+    """
+    return _Cutter(template, capabilities, None).end_tag
 
 
 def whole_tags_from(text: str) -> str:

@@ -8,7 +8,7 @@ from cascade.backends.llama.chat.capabilities import Capabilities
 from cascade.backends.llama.chat.catalogue import HERMES, Dialect, candidates
 from cascade.backends.llama.chat.probe import learned_dialect, reads_samples
 from cascade.backends.llama.chat.reasoning import ReasoningMarkers
-from cascade.backends.llama.chat.samples import CallSamples
+from cascade.backends.llama.chat.samples import CallSamples, end_of_answer
 from cascade.backends.llama.chat.syntax import HarmonyCalls, JsonCalls
 from cascade.backends.llama.chat.template import ChatTemplate
 
@@ -49,6 +49,15 @@ def choose(
         capabilities: What it can do.
         markers: What surrounds the model's thoughts, if anything.
     """
+    found = _found(template, capabilities, markers)
+    if found.end_of_turn:
+        return found
+    return replace(found, end_of_turn=end_of_answer(template, capabilities))
+
+
+def _found(
+    template: ChatTemplate, capabilities: Capabilities, markers: ReasoningMarkers | None
+) -> Choice:
     samples = None
     if capabilities.renders_calls:
         samples = CallSamples.of(template, capabilities, markers)

@@ -2,15 +2,25 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from cascade.backends.llama.chat.results import JSON
 
-__all__ = ["resolve", "schema_types", "typed_value"]
+__all__ = ["JsonSchema", "resolve", "schema_types", "typed_value"]
+
+JsonSchema: TypeAlias = Mapping[str, Any] | bool
+"""A JSON schema: an object of keywords, or a truth value."""
 
 
-def resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follows a local `$ref` such as `#/$defs/Point`; other references mean "anything"."""
+def resolve(schema: JsonSchema, definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follows a local `$ref` such as `#/$defs/Point`; other references mean "anything".
+
+    Args:
+        schema: A schema; `true` and `false` are read as the empty one, which allows anything.
+        definitions: The schema that references point into.
+    """
+    if isinstance(schema, bool):
+        return {}
     seen: set[str] = set()
     while "$ref" in schema:
         pointer = str(schema["$ref"])
@@ -25,7 +35,7 @@ def resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mappin
     return schema
 
 
-def schema_types(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any]) -> set[str]:
+def schema_types(schema: JsonSchema | None, definitions: Mapping[str, Any]) -> set[str]:
     """The JSON types that a schema allows; empty means any."""
     if not schema:
         return set()
@@ -50,7 +60,7 @@ def schema_types(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any
 
 def typed_value(
     text: str,
-    schema: Mapping[str, Any] | None,
+    schema: JsonSchema | None,
     *,
     definitions: Mapping[str, Any],
     union: Literal["json", "text"],

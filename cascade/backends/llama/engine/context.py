@@ -131,9 +131,13 @@ class Context:
         """Return how many positions a sequence holds."""
         return int(self._lib.llama_memory_seq_pos_max(self._memory, sequence)) + 1
 
+    def state_size(self, sequence: int) -> int:
+        """Return how many bytes `save` would give."""
+        return int(self._lib.llama_state_seq_get_size(self._handle, sequence))
+
     def save(self, sequence: int) -> State:
         """Return a sequence's memory as bytes."""
-        size: int = self._lib.llama_state_seq_get_size(self._handle, sequence)
+        size = self.state_size(sequence)
         state: State = np.empty(size, dtype=np.uint8)
         pointer = ctypes.cast(state.ctypes.data, ctypes.POINTER(ctypes.c_uint8))
         written: int = self._lib.llama_state_seq_get_data(self._handle, pointer, size, sequence)

@@ -2,8 +2,8 @@
 
 llama.cpp's own lazy grammars search their patterns in all of the output after every token, and a
 token that the grammar refuses ends the process (an exception that crosses ctypes). So the trigger
-is sought here, in the text as it grows; the matcher is made when it appears, and each token is
-offered before it is accepted.
+is sought here, in the newest part of the text and behind the thoughts; the matcher is made when it
+appears, and each token is offered before it is accepted.
 """
 
 import ctypes
@@ -24,6 +24,8 @@ __all__ = ["GrammarCache", "GrammarState", "Matcher"]
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _CACHED_GRAMMARS = 32
+_PATTERN_REACH = 256
+"""Bytes before the newest token in which a pattern's match may begin."""
 
 
 class Matcher:
@@ -121,6 +123,37 @@ class GrammarCache:
         self._parsed.clear()
 
 
+class _Thoughts:
+    """Follows an output to the end of the thoughts with which it may begin."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._start = grammar.thoughts_start.encode()
+        self._end = grammar.thoughts_end.encode()
+        self._are_open = grammar.thoughts_open and bool(self._end)
+        self._may_open = bool(self._start and self._end) and not self._are_open
+        self._sought = 0
+
+    def passed(self, output: bytearray) -> int | None:
+        """Return the index behind the thoughts, once; 0 outside of them, `None` inside."""
+        if self._may_open:
+            self._look_for_start(output)
+        if not self._are_open:
+            return 0
+        at = output.find(self._end, self._sought)
+        if at < 0:
+            self._sought = max(self._sought, len(output) - len(self._end) + 1)
+            return None
+        self._are_open = False
+        return at + len(self._end)
+
+    def _look_for_start(self, output: bytearray) -> None:
+        text = output.lstrip()
+        if len(text) >= len(self._start):
+            self._may_open = False
+            self._are_open = text.startswith(self._start)
+            self._sought = len(output) - len(text) + len(self._start)
+
+
 class GrammarState:
     """A request's grammar: waiting for its trigger, or in force from some token on.
 
@@ -140,6 +173,7 @@ class GrammarState:
         self._words = [word.encode() for word in grammar.trigger_words if word]
         self._patterns = [_compiled(pattern) for pattern in grammar.trigger_patterns]
         self._reach = max((len(word) for word in self._words), default=1) - 1
+        self._thoughts = _Thoughts(grammar)
         self._output = bytearray()
         self._pieces: list[tuple[int, int]] = []
         self._refused = -1
@@ -168,8 +202,11 @@ class GrammarState:
         piece = self._model.piece(token)
         self._pieces.append((len(self._output), token))
         self._output += piece
-        start = self._trigger(len(piece))
-        if start is not None:
+        answer = self._thoughts.passed(self._output)
+        if answer is None:
+            return
+        self._forget(answer)
+        while self._matcher is None and (start := self._trigger(len(piece))) is not None:
             self._engage(start)
 
     def close(self) -> None:
@@ -180,13 +217,24 @@ class GrammarState:
 
     def _trigger(self, added: int) -> int | None:
         """Where in the output the constrained text begins, if a trigger is complete."""
-        since = max(0, len(self._output) - added - self._reach)
-        found = [at for at in (self._output.find(word, since) for word in self._words) if at >= 0]
+        before, least = len(self._output) - added, self._refused + 1
+        since = max(least, before - self._reach)
+        found = [self._output.find(word, since) for word in self._words]
+        since = max(least, before - _PATTERN_REACH)
         for pattern in self._patterns:
-            match = pattern.search(self._output)
-            if match:
-                found.append(match.start(1) if pattern.groups else match.start())
-        return min((at for at in found if at > self._refused), default=None)
+            anchored = since and pattern.pattern.startswith((b"^", rb"\A"))
+            if anchored and (match := pattern.match(self._output)):
+                found.append(_start(match))
+            starts = map(_start, pattern.finditer(self._output, since))
+            found.append(next((at for at in starts if at >= least), -1))
+        return min((at for at in found if at >= least), default=None)
+
+    def _forget(self, count: int) -> None:
+        """Drop the output's first bytes, so that an anchored pattern begins behind them."""
+        if count:
+            del self._output[:count]
+            self._pieces = [(at - count, token) for at, token in self._pieces if at >= count]
+            self._refused = -1
 
     def _engage(self, start: int) -> None:
         """Put the grammar in force, moved over the output from `start` on, if that fits it."""
@@ -205,6 +253,12 @@ class GrammarState:
             return tail
         head = bytes(self._output[start:first]).decode("utf-8", errors="ignore")
         return [*self._model.tokenize(head, special=False), *tail]
+
+
+def _start(match: re.Match[bytes]) -> int:
+    """Where the first group that took part begins, else the match."""
+    groups = (match.start(group) for group in range(1, match.re.groups + 1))
+    return next((at for at in groups if at >= 0), match.start())
 
 
 def _compiled(pattern: str) -> re.Pattern[bytes]:

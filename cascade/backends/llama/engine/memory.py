@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+
 from cascade.backends.llama.engine.context import Context
 from cascade.backends.llama.engine.requests import EngineSettings
 from cascade.backends.llama.engine.sequences import (
@@ -13,6 +15,7 @@ from cascade.backends.llama.engine.sequences import (
     Store,
     Tokens,
     common_prefix,
+    is_worth_copying,
 )
 from cascade.backends.llama.engine.statistics import Counters
 
@@ -74,7 +77,7 @@ class Memory:
         self._rolls_back = rolls_back
         self._counters = counters
         self.table = SequenceTable(context.sequence_count)
-        self.store = Store(settings.cache_bytes, per_owner=1 if rolls_back else _CHECKPOINTS)
+        self.store = Store(settings.cache_bytes or 0, per_owner=1 if rolls_back else _CHECKPOINTS)
         self._reserved: dict[Sequence, int] = {}
 
     def claim(
@@ -99,6 +102,7 @@ class Memory:
             return "prefix"
         if not self._make_room(sequence, reserve):
             return "room"
+        source = self._best_source(sequence, prompt, limit)  # room was made, maybe of the donor
         known = common_prefix(sequence.tokens, prompt[:limit])
         cuts = frozenset[int]() if self._rolls_back else self._cuts(sequence, prompt, source.length)
         filled = self._fill(sequence, source)
@@ -145,7 +149,7 @@ class Memory:
 
     def checkpoint(self, sequence: Sequence, *, shared: bool) -> None:
         """Save a sequence's present state, for everybody or for itself."""
-        if sequence.is_resident:
+        if sequence.is_resident and self._can_keep(sequence.slot, sequence.length):
             state = self._context.save(sequence.slot)
             self.store.add(Saved(sequence.tokens, state, None if shared else sequence))
 
@@ -165,7 +169,7 @@ class Memory:
         own = self._usable(sequence, prompt, limit) if sequence.is_resident else 0
         best = _Source(length=own, own=True)
         margin = self._settings.share_tokens
-        saved, length = self.store.best(prompt, limit, whole=not self._rolls_back)
+        saved, length = self.store.best(prompt, limit, own, whole=not self._rolls_back)
         if saved is not None:
             needed = own + 1 if saved.owner is sequence else own + margin
             if length >= needed:
@@ -174,9 +178,16 @@ class Memory:
             if donor is sequence:
                 continue
             common = self._usable(donor, prompt, limit)
-            if common > best.length and common >= own + margin:
+            wanted = common > best.length and common >= own + margin
+            if wanted and self._is_cheap(sequence, donor, common - own):
                 best = _Source(length=common, donor=donor)
         return best
+
+    def _is_cheap(self, sequence: Sequence, donor: Sequence, gained: int) -> bool:
+        """Whether taking tokens from a donor costs less than evaluating those gained by it."""
+        if self._settings.kv_unified or not self._rolls_back or _can_hand_over(donor, sequence):
+            return True
+        return is_worth_copying(donor.length, gained)
 
     def _usable(self, holder: Sequence, prompt: Tokens, limit: int) -> int:
         """How many tokens of a resident sequence's memory serve the prompt."""
@@ -237,7 +248,7 @@ class Memory:
 
     def _fill(self, sequence: Sequence, source: _Source) -> tuple[int, bool, bool] | None:
         """Put the source's tokens in the sequence's slot: how many, whether shared, restored."""
-        if source.donor is not None and source.donor.is_resident:
+        if source.donor is not None:
             return self._fill_from_donor(sequence, source.donor, source.length)
         if not self._enter(sequence):
             return None
@@ -250,28 +261,28 @@ class Memory:
             if mine and self._rolls_back:
                 self.store.discard(source.saved)
             return source.length, not mine, mine
-        return self._trim(slot, source.length), False, False
+        return self._trim(slot, source.length if source.own else 0), False, False
 
     def _fill_from_donor(
         self, sequence: Sequence, donor: Sequence, length: int
     ) -> tuple[int, bool, bool] | None:
-        if donor.key is None and not donor.active and not sequence.is_resident:
+        if _can_hand_over(donor, sequence):
             return self._take_over(sequence, donor, length), True, False
         if not self._enter(sequence, keep=donor):
             if donor.active:
                 return None
-            saved = self._evict(donor)
+            saved = self._evict(donor, needed=True)
             return self._fill(sequence, _Source(length=length if saved else 0, saved=saved))
         slot = sequence.slot
         self._context.remove(slot)
         if self._settings.kv_unified:
             self._context.copy(donor.slot, slot)
-            self._context.remove(slot, length)
-            return length, True, False
+            return self._trim(slot, length), True, False
         saved = Saved(donor.tokens, self._context.save(donor.slot), None)
         if not self._restore(slot, saved, length):
             return 0, False, False
-        if length < donor.length:  # the next one that shares it copies no more than it needs
+        if length < donor.length and self._can_keep(slot, length):
+            # The next one that shares it copies no more than it needs.
             saved = Saved(donor.tokens[:length], self._context.save(slot), None)
         self.store.add(saved)
         return length, True, False
@@ -284,9 +295,10 @@ class Memory:
         return self._trim(slot, length)
 
     def _trim(self, slot: int, length: int) -> int:
-        """Cut a slot's memory to a length; where only the whole can be removed, to nothing."""
-        if self._context.length(slot) <= length or self._context.remove(slot, length):
-            return length
+        """Cut a slot's memory to a length, or to nothing if need be; return what it holds then."""
+        held = self._context.length(slot)
+        if held <= length or self._context.remove(slot, length):
+            return min(held, length)
         self._context.remove(slot)
         return 0
 
@@ -312,14 +324,29 @@ class Memory:
         self.table.place(sequence, slot)
         return True
 
-    def _evict(self, victim: Sequence) -> Saved | None:
-        """Take an idle sequence out of the context; one that may come back is saved."""
+    def _evict(self, victim: Sequence, *, needed: bool = False) -> Saved | None:
+        """Take an idle sequence out of the context; one that may come back is saved.
+
+        Args:
+            victim: The sequence.
+            needed: Save it even if the state is too large to be kept.
+        """
         slot = victim.slot
         saved: Saved | None = None
-        if victim.key is not None:
+        if victim.key is not None and (needed or self._can_keep(slot, victim.length)):
             saved = Saved(victim.tokens, self._context.save(slot), victim)
             self.store.add(saved)
         self._context.remove(slot)
         self.table.displace(victim)
         self._counters.evictions += 1
         return saved
+
+    def _can_keep(self, slot: int, length: int) -> bool:
+        """Whether the store would take a slot's state; saving one takes longer than asking."""
+        token_bytes = length * np.dtype(np.int32).itemsize
+        return self.store.has_room(self._context.state_size(slot) + token_bytes)
+
+
+def _can_hand_over(donor: Sequence, sequence: Sequence) -> bool:
+    """Whether a released sequence's slot can become the other's, without a copy."""
+    return donor.key is None and not donor.active and not sequence.is_resident

@@ -127,6 +127,11 @@ class Model:
         return int(self._lib.llama_vocab_bos(self.vocabulary))
 
     @functools.cached_property
+    def adds_bos(self) -> bool:
+        """Whether a text begins with `bos`: as the file says, else as its tokenizer's kind does."""
+        return bool(self._lib.llama_vocab_get_add_bos(self.vocabulary))
+
+    @functools.cached_property
     def eos(self) -> int:
         """The token that ends a text, or -1."""
         return int(self._lib.llama_vocab_eos(self.vocabulary))
@@ -141,6 +146,17 @@ class Model:
         """Every token that ends a generation."""
         ends = self._lib.llama_vocab_is_eog
         return frozenset(i for i in range(self.vocabulary_size) if ends(self.vocabulary, i))
+
+    @functools.cached_property
+    def control_tokens(self) -> tuple[str, ...]:
+        """The texts of the tokens that steer a conversation and are never part of what is said."""
+        steers = self._lib.llama_vocab_is_control
+        texts = (
+            self.piece(token).decode("utf-8", errors="replace")
+            for token in range(self.vocabulary_size)
+            if steers(self.vocabulary, token)
+        )
+        return tuple(text for text in texts if text)
 
     def tokenize(self, text: str, *, special: bool = True, add_bos: bool = False) -> list[int]:
         """Return the tokens of a text.

@@ -43,8 +43,9 @@ class EngineSettings:
     """Cells of a unified buffer; 0 takes `sequences * context_tokens`."""
     flash_attention: bool | None = None
     """Whether to use flash attention; `None` leaves it to llama.cpp."""
-    cache_bytes: int = 256 * 1024 * 1024
-    """Bytes of RAM for sequences and shared prefixes that lost their place in the context."""
+    cache_bytes: int | None = None
+    """Bytes of RAM for sequences and shared prefixes that lost their place in the context; 0 keeps
+    none, `None` takes 256 MiB, more where four whole sequences need it."""
     draft_tokens: int = 8
     """Tokens guessed ahead at most, from what followed the same tokens before; 0 guesses none."""
     share_tokens: int = 16
@@ -93,7 +94,15 @@ class Grammar:
     trigger_words: tuple[str, ...] = ()
     """Texts that start the constraint; the grammar covers them too."""
     trigger_patterns: tuple[str, ...] = ()
-    """Regular expressions sought in the output; the grammar covers group 1, or the whole match."""
+    """Regular expressions sought in the output; the grammar covers the first group that took part,
+    or the whole match. Up to there a match may take 256 bytes, any number if it begins with `^`
+    or `\\A`: the start of the output, or of what follows the thoughts."""
+    thoughts_start: str = ""
+    """Opens a block of thoughts at the start of the output, in which no trigger counts."""
+    thoughts_end: str = ""
+    """Closes it; empty where there are no thoughts."""
+    thoughts_open: bool = False
+    """Whether the prompt leaves a block of thoughts open."""
 
 
 class TokenInfo(NamedTuple):

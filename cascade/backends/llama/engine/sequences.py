@@ -8,9 +8,20 @@ from numpy.typing import NDArray
 
 from cascade.backends.llama.engine.context import State
 
-__all__ = ["Saved", "Sequence", "SequenceTable", "Store", "Tokens", "common_prefix"]
+__all__ = [
+    "Saved",
+    "Sequence",
+    "SequenceTable",
+    "Store",
+    "Tokens",
+    "common_prefix",
+    "is_worth_copying",
+]
 
 Tokens = NDArray[np.int32]
+
+_COPIED_FOR_ONE_EVALUATED = 32
+"""Tokens whose memory can be saved and restored while one is evaluated: 37 and more measured."""
 
 
 def common_prefix(left: Tokens, right: Tokens) -> int:
@@ -19,6 +30,11 @@ def common_prefix(left: Tokens, right: Tokens) -> int:
     differs = left[:count] != right[:count]
     at = int(differs.argmax()) if count else 0
     return at if count and differs[at] else count
+
+
+def is_worth_copying(copied: int, gained: int) -> bool:
+    """Return whether a state of so many tokens is cheaper to copy than those gained to evaluate."""
+    return gained * _COPIED_FOR_ONE_EVALUATED >= copied
 
 
 class Sequence:
@@ -111,9 +127,13 @@ class Store:
     def __len__(self) -> int:
         return len(self._saved)
 
+    def has_room(self, size: int) -> bool:
+        """Whether a state of so many bytes can be kept, if need be instead of all others."""
+        return size <= self._limit
+
     def add(self, saved: Saved) -> None:
         """Keep a state, unless it is larger than everything that may be kept."""
-        if saved.size > self._limit:
+        if not self.has_room(saved.size):
             return
         same = [
             old
@@ -146,19 +166,25 @@ class Store:
         if id(saved) in self._saved:
             self._saved.move_to_end(id(saved))
 
-    def best(self, prompt: Tokens, limit: int, *, whole: bool) -> tuple[Saved | None, int]:
+    def best(
+        self, prompt: Tokens, limit: int, have: int, *, whole: bool
+    ) -> tuple[Saved | None, int]:
         """Return the state that covers most of a prompt, and how many tokens of it.
+
+        A state that is cut to a prefix must be worth copying for it.
 
         Args:
             prompt: The tokens wanted.
             limit: Count no more than this many.
+            have: How many of them need no copy.
             whole: Whether a state is of use only if all its tokens are.
         """
         chosen: Saved | None = None
         covered = 0
         for saved in self._saved.values():
             common = common_prefix(saved.tokens, prompt[:limit])
-            if whole and common < len(saved.tokens):
+            held = len(saved.tokens)
+            if common < held and (whole or not is_worth_copying(held, common - have)):
                 continue
             smaller = chosen is not None and saved.size < chosen.size
             if common > covered or (common == covered and smaller):

@@ -15,6 +15,8 @@ _MOST_SEQUENCES = 256
 _VALUE_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32}
 _TINY_PARAMETERS = 20_000_000
 _GB = 1e9
+_LEAST_CACHE = 256 << 20
+_CACHED_SEQUENCES = 4
 
 
 def complete_settings(settings: EngineSettings, model: Model) -> EngineSettings:
@@ -29,7 +31,7 @@ def complete_settings(settings: EngineSettings, model: Model) -> EngineSettings:
         settings.threads,
         settings.threads_batch,
         settings.kv_tokens,
-        settings.cache_bytes,
+        settings.cache_bytes or 0,
         settings.draft_tokens,
     )
     if min(numbers) < 0 or settings.batch_tokens < 1:
@@ -56,6 +58,7 @@ def complete_settings(settings: EngineSettings, model: Model) -> EngineSettings:
         threads=threads,
         threads_batch=settings.threads_batch or threads,
         kv_tokens=settings.kv_tokens or sequences * context,
+        cache_bytes=_cache_bytes(settings, model, context),
     )
 
 
@@ -103,8 +106,20 @@ def _physical_memory() -> int:
 
 def _affordable(settings: EngineSettings, model: Model, context: int) -> int:
     """16 sequences, or as many as fit in a quarter of the machine's memory."""
-    one = model.cell_values * _VALUE_BYTES[settings.kv_type] * context
+    one = _sequence_bytes(settings, model, context)
     return int(max(1, min(16, _physical_memory() / 4 // max(1.0, one))))
+
+
+def _cache_bytes(settings: EngineSettings, model: Model, context: int) -> int:
+    """Four whole sequences if an eighth of the machine's memory holds them, 256 MiB at least."""
+    if settings.cache_bytes is not None:
+        return settings.cache_bytes
+    wanted = _CACHED_SEQUENCES * _sequence_bytes(settings, model, context)
+    return max(_LEAST_CACHE, int(min(wanted, _physical_memory() / 8)))
+
+
+def _sequence_bytes(settings: EngineSettings, model: Model, context: int) -> float:
+    return model.cell_values * _VALUE_BYTES[settings.kv_type] * context
 
 
 def _is_small_scale(settings: EngineSettings, model: Model) -> bool:

@@ -45,6 +45,16 @@ def test_the_fallback_says_why_it_was_taken(chat: ChatFormat):
     assert "<tool_response>" in chat.stop_strings
 
 
+def test_the_end_of_a_plain_answer_ends_a_turn(chat: ChatFormat):
+    assert "<|im_end|>" in chat.stop_strings
+    assert chat.parse("Done.<|im_end|>", []).content == "Done."
+
+
+def test_a_template_without_tags_has_no_end_of_turn_to_stop_at():
+    plain = "{% for m in messages %}{{ m.role ~ ': ' ~ m.content ~ '\n' }}{% endfor %}"
+    assert ChatFormat.from_template(plain).stop_strings == ("<tool_response>",)
+
+
 def test_tools_join_the_system_text_with_an_example(chat: ChatFormat, tools: list[dict[str, Any]]):
     text = chat.render(CONVERSATION[:2], tools)
     system = text.split("<|im_end|>", maxsplit=1)[0]

@@ -10,6 +10,7 @@ from cascade.backends.llama.chat.call_grammar import calls_grammar
 from cascade.backends.llama.chat.catalogue import candidates
 from cascade.backends.llama.chat.gbnf import Rules, until
 from cascade.backends.llama.chat.results import ToolGrammar
+from cascade.backends.llama.chat.writing import write_calls
 from cascade.errors import ConfigError
 
 Find = Callable[[str], ChatFormat]
@@ -102,6 +103,36 @@ def test_bare_json_is_bound_once_it_names_a_tool(verdict: Verdict):
     typed = call.replace("{", '{"type": "function", ', 1)
     assert made.trigger_start(typed) == 0
     assert verdict(made.gbnf, typed) == "accept"
+
+
+@pytest.mark.parametrize("before", ["<|python_tag|>", "Sure.\n", "I ask: ", "[", "Not {this}. "])
+def test_bare_json_is_bound_wherever_its_reader_finds_it(before: str):
+    made = _grammar('{"name": "x", "parameters": {}}', {"rain": RAIN})
+    assert made.trigger_start(before + '{"name": "rain"') == len(before)
+    assert made.trigger_start(before + '{"name": "rainbow"') is None
+
+
+def test_bare_json_in_the_wrapped_form_is_bound_as_a_whole(verdict: Verdict):
+    made = _grammar('{"name": "x", "parameters": {}}', {"rain": RAIN})
+    call = '{"type": "function", "function": {"name": "rain", "parameters": {"city": "Rome"}}}'
+    assert made.trigger_start(call) == 0
+    assert verdict(made.gbnf, call) == "accept"
+    assert verdict(made.gbnf, call.replace('"Rome"', "1")) == "dead"
+    assert verdict(made.gbnf, call[:-1]) == "incomplete"
+
+
+@pytest.mark.parametrize("name", ["qwen3.5", "glm46", "granite4", "lfm2", "gemma4"])
+def test_a_parameter_whose_schema_is_a_truth_value_takes_anything(
+    name: str, chat_format: Find, verdict: Verdict
+):
+    chat = chat_format(name)
+    parameters = {"type": "object", "properties": {"any": True}}
+    tools = [{"type": "function", "function": {"name": "free", "parameters": parameters}}]
+    call = write_calls(chat.choice.dialect.syntax, [("free", {"any": 7}, "")])
+    made = chat.grammar(tools)
+    assert made is not None
+    assert verdict(made.gbnf, call) == "accept"
+    assert [found.arguments for found in chat.parse(call, tools).calls] == [{"any": 7}]
 
 
 def test_a_tool_without_a_schema_takes_any_arguments(verdict: Verdict):

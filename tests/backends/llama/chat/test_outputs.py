@@ -267,10 +267,22 @@ def test_bare_json_that_names_an_offered_tool_is_a_call(output: str):
     assert _calls(parsed) == [("get_time", {})]
 
 
-@pytest.mark.parametrize("output", ['{"name": "Ada"}', "{not json", '<|python_tag|>x.call("y")'])
+@pytest.mark.parametrize("output", ['{"name": "Ada"}', "{not json", 'x.call("y")'])
 def test_other_json_is_content(output: str):
     parsed = read_output(LLAMA, None, output, {"get_time": {}}, prompt=Prompt())
     assert (parsed.content, parsed.calls, parsed.problem) == (output, (), None)
+
+
+@pytest.mark.parametrize(
+    ("behind", "content", "names"),
+    [
+        ('{"name": "get_time", "parameters": {}}', "", ["get_time"]),
+        ('x.call("y")', 'x.call("y")', []),
+    ],
+)
+def test_the_tag_of_an_interpreter_is_no_content(behind: str, content: str, names: list[str]):
+    parsed = read_output(LLAMA, None, "<|python_tag|>" + behind, {"get_time": {}}, prompt=Prompt())
+    assert (parsed.content, [call.name for call in parsed.calls]) == (content, names)
 
 
 def test_arguments_may_be_json_text(chat_format: Find, tools: list[dict[str, Any]]):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cascade.backends.llama.chat import ChatFormat, TemplateRefusal
+from cascade.backends.llama.chat.conversation import with_single_calls
 from cascade.backends.llama.chat.template import ChatTemplate
 from cascade.errors import ConfigError
 
@@ -112,6 +113,66 @@ def test_ids_carry_names_where_the_template_shows_nothing_else(chat_format: Find
     text = chat_format("kimi-k2").render(conversation, [])
     assert "<|tool_call_begin|>functions.f:1<|tool_call_argument_begin|>" in text
     assert "## Return of functions.f:1" in text
+
+
+TWO_CALLS: list[dict[str, Any]] = [
+    USER,
+    {
+        "role": "assistant",
+        "content": "Both.",
+        "tool_calls": [
+            {"id": "x", "function": {"name": "first", "arguments": {}}},
+            {"id": "y", "function": {"name": "second", "arguments": {}}},
+        ],
+    },
+    {"role": "tool", "tool_call_id": "y", "content": "two"},
+    {"role": "tool", "tool_call_id": "x", "content": "one"},
+]
+ONE_CALL_ONLY = (
+    "{%- for m in messages %}{% if m.tool_calls %}"
+    "{% if m.tool_calls | length > 1 %}{{ raise_exception('one call only') }}{% endif %}"
+    "{{ m.content ~ '<call>' }}"
+    '{{ {"name": m.tool_calls[0].function.name, "parameters": m.tool_calls[0].function.arguments}'
+    " | tojson }}{{ '</call>' }}"
+    "{% else %}{{ '<' ~ m.role ~ '>' ~ m.content ~ '<end>' }}{% endif %}{% endfor %}"
+)
+
+
+def test_calls_get_messages_of_their_own_where_a_template_takes_one_only():
+    chat = ChatFormat.from_template(ONE_CALL_ONLY)
+    text = chat.render(TWO_CALLS, [])
+    first, second = (
+        f'<call>{{"name": "{n}", "parameters": {{}}}}</call>' for n in ("first", "second")
+    )
+    assert text.endswith(f"Both.{first}<tool>one<end>{second}<tool>two<end>")
+    with pytest.raises(TemplateRefusal, match="one call only"):
+        chat.render(TWO_CALLS, [], adapt=False)
+
+
+def test_results_follow_their_own_calls_where_a_template_shows_only_the_first(chat_format: Find):
+    text = chat_format("harmony").render(TWO_CALLS, [])
+    parts = (
+        "to=functions.first<",
+        "functions.first to=assistant",
+        "one",
+        "to=functions.second<",
+        "functions.second to=assistant",
+        "two",
+    )
+    order = [text.index(part) for part in parts]
+    assert order == sorted(order)
+
+
+def test_calls_and_results_without_partners_stay():
+    asked = with_single_calls([*TWO_CALLS[:2], {**TWO_CALLS[2], "tool_call_id": "z"}, USER])
+    assert [message["role"] for message in asked] == [
+        "user",
+        "assistant",
+        "assistant",
+        "tool",
+        "user",
+    ]
+    assert [message["content"] for message in asked[1:4]] == ["Both.", "", "two"]
 
 
 def test_thoughts_go_where_the_template_looks_for_them(chat_format: Find):

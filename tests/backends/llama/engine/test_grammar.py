@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from engine_requests import ask, prompt_of
@@ -158,3 +159,75 @@ def test_parsed_grammars_are_kept_and_given_out_fresh(model: Model, cache: Gramm
     for index in range(40):
         cache.matcher(f'root ::= "{index}"').close()
     assert second.accept(model.tokenize("a")[0])
+
+
+@pytest.mark.parametrize("trigger", [{"trigger_words": ("th",)}, {"trigger_patterns": ("(th)",)}])
+@pytest.mark.parametrize("between", ["", " or" * 200])
+def test_an_opener_that_was_refused_does_not_hide_the_next_one(
+    model: Model, cache: GrammarCache, trigger: dict[str, Any], between: str
+):
+    state = GrammarState(Grammar(gbnf='root ::= "th" "!"', lazy=True, **trigger), cache, model)
+    assert all(accept_all(state, model.tokenize(" the" + between)))
+    assert not state.in_force
+    assert all(accept_all(state, model.tokenize(" th")))
+    assert state.in_force
+    assert not state.allows(model.tokenize("?")[0])
+
+
+def test_the_second_opener_of_a_token_binds_where_the_first_does_not_fit(
+    model: Model, cache: GrammarCache
+):
+    grammar = Grammar(gbnf='root ::= "re" "!"', lazy=True, trigger_patterns=("( |re)",))
+    state = GrammarState(grammar, cache, model)
+    assert all(accept_all(state, model.tokenize(" re")))
+    assert state.in_force
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.parametrize(
+    "trigger", [{"trigger_words": ("[call",)}, {"trigger_patterns": (r"^\s*(\[)call",)}]
+)
+def test_an_opener_in_thoughts_is_not_meant_and_one_behind_them_is(
+    model: Model, cache: GrammarCache, trigger: dict[str, Any], *, is_open: bool
+):
+    grammar = Grammar(
+        gbnf='root ::= "[call" "]"',
+        lazy=True,
+        thoughts_start="<think>",
+        thoughts_end="</think>",
+        thoughts_open=is_open,
+        **trigger,
+    )
+    state = GrammarState(grammar, cache, model)
+    thoughts = ("" if is_open else "\n<think>") + "[call, they say: " + "and " * 100
+    assert all(accept_all(state, model.tokenize(f"{thoughts}</think>\n[cal")))
+    assert not state.in_force
+    assert all(accept_all(state, model.tokenize("l")))
+    assert state.in_force
+    assert not state.allows(model.tokenize("x")[0])
+
+
+def test_text_that_only_begins_like_thoughts_is_the_answer(model: Model, cache: GrammarCache):
+    grammar = Grammar(
+        gbnf='root ::= "[call" "]"',
+        lazy=True,
+        trigger_words=("[call",),
+        thoughts_start="<think>",
+        thoughts_end="</think>",
+    )
+    state = GrammarState(grammar, cache, model)
+    assert all(accept_all(state, model.tokenize(" <thin ice, <think> [call")))
+    assert state.in_force
+
+
+@pytest.mark.parametrize("anchor", ["", "^"])
+@pytest.mark.parametrize("distance", [100, 400])
+def test_only_an_anchored_pattern_reaches_far_back(
+    model: Model, cache: GrammarCache, anchor: str, distance: int
+):
+    grammar = Grammar(
+        gbnf='root ::= "[" "-"+ "call]"', lazy=True, trigger_patterns=(rf"{anchor}(\[)-*call",)
+    )
+    state = GrammarState(grammar, cache, model)
+    assert all(accept_all(state, model.tokenize("[" + "-" * distance + "call")))
+    assert state.in_force == (bool(anchor) or distance == 100)

@@ -54,6 +54,18 @@ def test_overrides_replace_metadata_of_every_kind(llama_path: Path):
     model.close()
 
 
+def test_a_file_that_does_not_say_whether_a_text_begins_with_bos_leaves_it_to_its_tokenizer(
+    llama_path: Path, tmp_path: Path, model: Model
+):
+    assert not model.adds_bos
+    silent = tmp_path / "silent.gguf"
+    silent.write_bytes(llama_path.read_bytes().replace(b".add_bos_token", b".not_bos_token"))
+    other = Model(silent, kv_overrides={"tokenizer.ggml.pre": "llama-bpe"})
+    assert "tokenizer.ggml.add_bos_token" not in other.metadata
+    assert other.adds_bos
+    other.close()
+
+
 def test_a_file_that_is_no_gguf_or_a_torn_one_says_so(tmp_path: Path, llama_path: Path):
     text = tmp_path / "notes.gguf"
     text.write_text("not a model")
@@ -102,6 +114,10 @@ def test_open_settings_are_completed_from_the_model(model: Model):
     assert (settings.context_tokens, settings.sequences) == (512, 16)
     assert (settings.threads, settings.threads_batch) == (1, 1)
     assert settings.kv_tokens == 512 * 16
+    assert settings.cache_bytes == 256 << 20
+    long = complete_settings(EngineSettings(context_tokens=200_000, sequences=1), model)
+    assert long.cache_bytes == 4 * 200_000 * model.cell_values * 2
+    assert complete_settings(EngineSettings(cache_bytes=0), model).cache_bytes == 0
     kept = complete_settings(EngineSettings(threads=3, sequences=2, batch_tokens=1), model)
     assert (kept.threads, kept.threads_batch, kept.sequences, kept.batch_tokens) == (3, 3, 2, 34)
 

@@ -125,3 +125,25 @@ async def test_a_prefix_that_is_too_short_is_not_shared(make_engine: MakeEngine)
     _, prompts = shared_prompts(engine, 2)
     answers = await ask_all(engine, prompts)
     assert [answer.shared_tokens for answer in answers] == [0, 0]
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 24])
+@pytest.mark.parametrize("released", [False, True])
+async def test_a_lender_that_has_to_make_room_in_a_unified_buffer_lends_only_what_is_left(
+    make_engine: MakeEngine,
+    *,
+    cache_bytes: int,
+    released: bool,
+):
+    engine = make_engine(
+        sequences=4, context_tokens=400, kv_unified=True, kv_tokens=400, cache_bytes=cache_bytes
+    )
+    head, prompts = shared_prompts(engine, 2)
+    await ask(engine, prompts[0], key="lender", max_tokens=200)
+    if released:
+        engine.release("lender")
+    answer = await ask(engine, prompts[1], key="other", max_tokens=200)
+    assert engine.statistics().evictions == 1
+    assert answer.shared_tokens == (head if cache_bytes and not released else 0)
+    fresh = await ask(make_engine(sequences=1), prompts[1], max_tokens=200)
+    assert answer.token_ids == fresh.token_ids
