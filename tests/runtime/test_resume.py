@@ -121,8 +121,10 @@ def test_a_trajectory_that_still_runs_is_not_resumed_beside_itself(tmp_path: Pat
         @tool
         async def store() -> None:
             calls.append("store")
+            # Read here: trio's jumping clock would end this tool while a thread reads the file.
+            trace = read_trace(path)
             with pytest.raises(TraceError, match="being written by another run") as caught:
-                await cascade.resume(path, tools=[store])
+                await cascade.resume(trace, tools=[store])
             refused.append(caught.value)
 
         async with cascade:
