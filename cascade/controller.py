@@ -11,14 +11,15 @@ from decimal import Decimal
 
 from cascade import facts
 from cascade.decision import Candidate, Decision, HopRole, ReasonCode
-from cascade.errors import ConfigError, ContextExceeded
+from cascade.errors import ConfigError
 from cascade.events import BudgetReached, Decided, Event, Finished, Outcome
-from cascade.exchange import Request, View
+from cascade.exchange import Request, Usage, View
+from cascade.failover import Attempt, GivenUp, fallback_chain, next_attempt
 from cascade.lanes import Lane, Prices
 from cascade.messages import Text, ToolCall, ToolResult
 from cascade.policy import Limit
 from cascade.state import State
-from cascade.views import home_view
+from cascade.views import lane_view
 
 __all__ = [
     "INTERRUPTED_CALL",
@@ -27,6 +28,7 @@ __all__ = [
     "Record",
     "RunTools",
     "Stop",
+    "Wait",
     "decide",
     "home_lane",
 ]
@@ -69,12 +71,22 @@ class RunTools:
     """Seconds that the budget leaves; `None` where there is no limit."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing can be done yet: ask again then."""
+
+    until: datetime
+    """UTC."""
+    lane: str
+    """The lane that is waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The trajectory is over."""
 
 
-Action = Record | CallLane | RunTools | Stop
+Action = Record | CallLane | RunTools | Wait | Stop
 
 
 def decide(state: State, at: datetime) -> Action:
@@ -96,16 +108,12 @@ def decide(state: State, at: datetime) -> Action:
         return Record(limit)
     if state.pending:
         return _on_pending(state, at)
-    given_up = _given_up(state)
-    if given_up is not None:
-        outcome, reason = given_up
-        return _finish(state, at, outcome, reason)
     if state.decision is not None:
         return _call(state, at)
-    decision = _choose(state, at)
-    return Record(
-        Decided(seq=state.seq + 1, at=at, step=state.step, hop=state.hop + 1, decision=decision)
-    )
+    if len(state.rejected) > state.head().policy.max_redrafts:
+        reason = f"no usable draft for step {state.step}: {state.rejected[-1].reason}"
+        return _finish(state, at, "failed", reason)
+    return _next_call(state, at)
 
 
 def home_lane(lanes: tuple[Lane, ...], name: str | None) -> Lane:
@@ -193,61 +201,101 @@ def _on_pending(state: State, at: datetime) -> Record | RunTools:
     return RunTools(calls=calls, remaining_s=_remaining_s(state, at))
 
 
-def _given_up(state: State) -> tuple[Outcome, str] | None:
-    policy = state.head().policy
-    if state.failures:
-        last = state.failures[-1]
-        if not last.retryable or len(state.failures) > policy.max_failures:
-            # A conversation that outgrew the window came to a limit; nothing broke.
-            outgrown = last.error == ContextExceeded.__name__
-            reason = f"{last.error} on lane {last.lane}: {last.message}"
-            return "budget_exhausted" if outgrown else "failed", reason
-    if len(state.rejected) > policy.max_redrafts:
-        return "failed", f"no usable draft for step {state.step}: {state.rejected[-1].reason}"
-    return None
+def _next_call(state: State, at: datetime) -> Record | Wait:
+    started = state.head()
+    home = home_lane(started.lanes, started.policy.home_lane)
+    if not state.failures:
+        return _decided(state, at, home, Attempt(lane=home))
+    attempt = next_attempt(state, home)
+    if isinstance(attempt, GivenUp):
+        return _finish(state, at, attempt.outcome, attempt.reason)
+    if attempt.not_before is not None and at < attempt.not_before:
+        wait_s = (attempt.not_before - at).total_seconds()
+        remaining_s = _remaining_s(state, at)
+        if remaining_s is not None and wait_s >= remaining_s:
+            last = state.failures[-1]
+            reason = (
+                f"lane {attempt.lane.name} can serve again in {wait_s:.1f} s at the earliest, and "
+                f"{remaining_s:.1f} s are left; the last failure: {last.error}: {last.message}"
+            )
+            return _finish(state, at, "failed", reason)
+        return Wait(until=attempt.not_before, lane=attempt.lane.name)
+    return _decided(state, at, home, attempt)
 
 
-def _choose(state: State, at: datetime) -> Decision:
+def _decided(state: State, at: datetime, home: Lane, attempt: Attempt) -> Record:
+    decision = _decision(state, at, home, attempt)
+    return Record(
+        Decided(seq=state.seq + 1, at=at, step=state.step, hop=state.hop + 1, decision=decision)
+    )
+
+
+def _decision(state: State, at: datetime, home: Lane, attempt: Attempt) -> Decision:
     started = state.head()
     policy = started.policy
-    lane = home_lane(started.lanes, policy.home_lane)
-    reasons: list[ReasonCode] = ["home_lane"]
-    if policy.home_lane is not None:
-        reasons.append("policy_home")
-    if len(started.lanes) == 1:
-        reasons.append("only_candidate")
-    if state.rejected:
-        reasons.append("redraft")
-    if state.failures:
-        reasons.append("retry")
+    lane = attempt.lane
+    chain = [home, *fallback_chain(started.lanes, home)]
+    behind = chain[chain.index(lane) + 1 :]
+    waited = None if attempt.not_before is None else at - state.failures[-1].at
+    where = "the home lane" if lane is home else f"the stand-in for lane {home.name}"
     return Decision(
         lane=lane.name,
         model=lane.model,
         scope="step",
-        role="redraft" if state.rejected else "draft",
-        effort=None,
-        reasons=tuple(reasons),
-        candidates=tuple(
-            Candidate(lane=other.name, excluded=None if other is lane else "not_home")
-            for other in started.lanes
-        ),
-        locality_reason=f"the home lane is {lane.locality}",
+        role=_role(state, is_home=lane is home),
+        effort=lane.effort,
+        reasons=_reasons(state, is_home=lane is home) + attempt.reasons,
+        candidates=tuple(_candidate(other, lane, chain, attempt) for other in started.lanes),
+        locality_reason=f"{where} is {lane.locality}",
         redaction_required=False,
         evidence_required=False,
-        fallback=None,
+        fallback=next((each.name for each in behind if each.name not in attempt.excluded), None),
         estimated_cost_usd=_estimated_cost_usd(state, lane),
         propensity=1.0,
         policy_version=policy.version,
         policy_digest=started.policy_digest,
+        waited_s=0.0 if waited is None else waited.total_seconds(),
         created_at=at,
     )
 
 
+def _role(state: State, *, is_home: bool) -> HopRole:
+    if not is_home:
+        return "failover"
+    return "redraft" if state.rejected else "draft"
+
+
+def _reasons(state: State, *, is_home: bool) -> tuple[ReasonCode, ...]:
+    reasons: list[ReasonCode] = []
+    if is_home:
+        reasons.append("home_lane")
+        if state.head().policy.home_lane is not None:
+            reasons.append("policy_home")
+    if len(state.head().lanes) == 1:
+        reasons.append("only_candidate")
+    if state.rejected:
+        reasons.append("redraft")
+    return tuple(reasons)
+
+
+def _candidate(other: Lane, selected: Lane, chain: list[Lane], attempt: Attempt) -> Candidate:
+    if other is selected:
+        return Candidate(lane=other.name)
+    in_chain = any(other is each for each in chain[1:])
+    excluded = attempt.excluded.get(other.name)
+    return Candidate(lane=other.name, excluded=excluded or (None if in_chain else "not_home"))
+
+
 def _estimated_cost_usd(state: State, lane: Lane) -> Decimal | None:
-    """The last call's price again: the prompt has grown by little and most of it is cached."""
+    """The last call's price again, as the prompt has grown by little; elsewhere it is all new."""
     if lane.prices == _FREE:
         return Decimal(0)
-    return None if state.last_usage is None else lane.cost_usd(state.last_usage)
+    usage = state.last_usage
+    if usage is None:
+        return None
+    if lane.name != state.last_lane:
+        usage = Usage(input_tokens=usage.prompt_tokens, output_tokens=usage.output_tokens)
+    return lane.cost_usd(usage)
 
 
 def _call(state: State, at: datetime) -> CallLane:
@@ -267,4 +315,6 @@ def _call(state: State, at: datetime) -> CallLane:
         timeout_s=_remaining_s(state, at),
         effort=decision.effort,
     )
-    return CallLane(lane=lane, role=decision.role, view=home_view(state), request=request)
+    return CallLane(
+        lane=lane, role=decision.role, view=lane_view(state, lane.name), request=request
+    )

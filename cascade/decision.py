@@ -15,12 +15,23 @@ Scope = Literal["advise", "step", "span", "review", "restart", "halt"]
 HopRole = Literal["draft", "redraft", "advice", "review", "judge", "failover"]
 """What a model call is made for."""
 
-ReasonCode = Literal["home_lane", "only_candidate", "policy_home", "redraft", "retry"]
+ReasonCode = Literal[
+    "home_lane",
+    "only_candidate",
+    "policy_home",
+    "redraft",
+    "retry",
+    "without_signatures",
+    "failover",
+]
 """Why a lane was selected: it is the home lane; it alone was eligible; the policy names it; the
-draft before could not be used; the call before failed."""
+draft before could not be used; the call before failed and may succeed now; it did not accept an
+opaque block and is now shown none; the lane before it could not serve."""
 
-Exclusion = Literal["not_home"]
-"""Why a lane was left out."""
+Exclusion = Literal["not_home", "failed", "same_endpoint", "context_window"]
+"""Why a lane was left out: it neither runs the loop nor stands in for the lane that does; it failed
+in this step; it lives where a failed one lives; its window is no larger than the one that was too
+small."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -59,5 +70,7 @@ class Decision(Frozen):
     """The probability with which this policy makes this choice from this state."""
     policy_version: str
     policy_digest: str
+    waited_s: float = 0.0
+    """How long the call was put off after the one that failed before it, in seconds."""
     created_at: AwareDatetime
     """UTC."""

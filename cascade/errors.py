@@ -2,8 +2,9 @@
 
     CascadeError
       ConfigError            the caller must change something
+        MissingKey           a lane's key is not there
       ModelError             a model file or its context cannot be used as asked
-      BackendError           a model call failed
+      BackendError           a model call failed; its `failure` says of what kind
         BackendTimeout       it took longer than its deadline
         BackendRefused       the request is wrong; repeating it cannot help
           ContextExceeded    the prompt does not fit the model's context window
@@ -14,6 +15,7 @@ Running out of budget, steps or time is an outcome of a trajectory, never an exc
 """
 
 from pathlib import Path
+from typing import Literal
 
 __all__ = [
     "BackendError",
@@ -23,9 +25,40 @@ __all__ = [
     "CascadeError",
     "ConfigError",
     "ContextExceeded",
+    "FailureKind",
+    "MissingKey",
     "ModelError",
     "TraceError",
 ]
+
+
+FailureKind = Literal[
+    "connection",
+    "timeout",
+    "server",
+    "overloaded",
+    "rate_limit",
+    "quota",
+    "auth",
+    "permission",
+    "not_found",
+    "context",
+    "signature",
+    "protocol",
+    "request",
+    "cooling",
+    "busy",
+]
+"""Why a model call failed, the same for all providers.
+
+`connection`: no answer, or one that broke off. `timeout`: a deadline passed. `server`: the server
+broke. `overloaded`: it has too much to do. `rate_limit`: too many requests or tokens for now.
+`quota`: the account has run out, which waiting does not mend. `auth`, `permission`, `not_found`:
+the key is wrong, or may not do this, or there is no such model. `context`: the prompt is too long.
+`signature`: an opaque block of an earlier turn was not accepted. `protocol`: the answer is not of
+the form that the provider documents. `request`: the request itself is wrong. `cooling` and `busy`:
+nothing was sent, as the lane rests after failures or its rate limit leaves no room in time.
+"""
 
 
 class CascadeError(Exception):
@@ -34,6 +67,10 @@ class CascadeError(Exception):
 
 class ConfigError(CascadeError):
     """The caller must change something; the message says what, and what is accepted."""
+
+
+class MissingKey(ConfigError):  # noqa: N818 - names the fact
+    """A lane's key is not there; the message says where it was looked for."""
 
 
 class ModelError(CascadeError):
@@ -45,44 +82,49 @@ class BackendError(CascadeError):
 
     Attributes:
         backend: Name of the backend that failed.
+        failure: Of what kind the failure is; decides what is done about it.
+        retry_after_s: Seconds until a retry is welcome, where the provider said so.
         request_id: The provider's identifier of the call, where there is one.
     """
 
-    def __init__(self, message: str, *, backend: str, request_id: str | None = None) -> None:
-        super().__init__(message)
-        self.backend = backend
-        self.request_id = request_id
-
-
-class BackendTimeout(BackendError):  # noqa: N818 - names the fact, as TimeoutError's siblings do
-    """The call took longer than its deadline."""
-
-
-class BackendRefused(BackendError):  # noqa: N818 - names the fact
-    """The request itself is at fault; repeating it unchanged cannot help."""
-
-
-class ContextExceeded(BackendRefused):
-    """The prompt does not fit the model's context window."""
-
-
-class BackendUnavailable(BackendError):  # noqa: N818 - names the fact
-    """The backend cannot serve now.
-
-    Attributes:
-        retry_after: Seconds until a retry is welcome, where the backend said so.
-    """
+    default_failure: FailureKind = "server"
 
     def __init__(
         self,
         message: str,
         *,
         backend: str,
+        failure: FailureKind | None = None,
+        retry_after_s: float | None = None,
         request_id: str | None = None,
-        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, backend=backend, request_id=request_id)
-        self.retry_after = retry_after
+        super().__init__(message)
+        self.backend = backend
+        self.failure: FailureKind = failure or self.default_failure
+        self.retry_after_s = retry_after_s
+        self.request_id = request_id
+
+
+class BackendTimeout(BackendError):  # noqa: N818 - names the fact, as TimeoutError's siblings do
+    """The call took longer than its deadline."""
+
+    default_failure = "timeout"
+
+
+class BackendRefused(BackendError):  # noqa: N818 - names the fact
+    """The request itself is at fault; repeating it unchanged cannot help."""
+
+    default_failure = "request"
+
+
+class ContextExceeded(BackendRefused):
+    """The prompt does not fit the model's context window."""
+
+    default_failure = "context"
+
+
+class BackendUnavailable(BackendError):  # noqa: N818 - names the fact
+    """The backend cannot serve now."""
 
 
 class TraceError(CascadeError):

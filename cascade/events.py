@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, PositiveInt, TypeAdapter
 
 from cascade.decision import Decision, HopRole
-from cascade.exchange import Draft, SideEffect, ToolSpec, Usage
+from cascade.errors import FailureKind
+from cascade.exchange import Draft, OutputSchema, SideEffect, ToolSpec, Usage
 from cascade.frozen import Frozen
 from cascade.lanes import Lane
 from cascade.messages import CallId, ToolResult, UserMessage
@@ -64,6 +65,8 @@ class Started(Entry):
     task: UserMessage
     system: str | None
     tools: tuple[ToolSpec, ...]
+    output: OutputSchema | None = None
+    """The form of the final answer; `None` leaves it free."""
     policy: Policy
     policy_digest: str
     lanes: tuple[Lane, ...]
@@ -110,11 +113,21 @@ class Failed(Entry):
     error: str
     """The exception's class."""
     message: str
-    retryable: bool
-    """Whether the same call may succeed if it is made again."""
+    failure: FailureKind
+    retry_after_s: float | None = None
+    """Seconds until a retry is welcome, where the provider said so."""
+    said: bool = False
+    """Whether a listener had been given text of it."""
+    request_id: str | None = None
+    """The provider's identifier of the call, where there is one."""
     usage: Usage
     """What it had used by then."""
     cost_usd: Decimal | None
+
+    @property
+    def sent(self) -> bool:
+        """Whether a request was made at all."""
+        return self.failure not in {"cooling", "busy"}
 
 
 class ToolStarted(Entry):

@@ -13,7 +13,9 @@ from cascade.messages import AssistantMessage, Message
 __all__ = [
     "Delta",
     "Draft",
+    "Dropped",
     "FinishReason",
+    "OutputSchema",
     "Request",
     "Sampling",
     "SideEffect",
@@ -28,8 +30,9 @@ __all__ = [
 SideEffect = Literal["read", "write", "irreversible"]
 """What running a tool does to the world: nothing, a change, a change nobody can take back."""
 
-FinishReason = Literal["stop", "tool_calls", "length", "deadline", "stopped"]
-"""Why a draft ended: by itself (with or without calls), at a limit, or stopped by a gate."""
+FinishReason = Literal["stop", "tool_calls", "length", "deadline", "stopped", "refusal"]
+"""Why a draft ended: by itself (with or without calls), at a limit, stopped by a gate, or because
+the model or its provider declined to answer."""
 
 
 class ToolSpec(Frozen):
@@ -44,6 +47,15 @@ class ToolSpec(Frozen):
     """Whether calls of it may run at the same time as other parallel calls of the same step."""
 
 
+class OutputSchema(Frozen):
+    """The form that the final answer is to have."""
+
+    name: str
+    """Letters, digits, `_` and `-`, at most 64 of them."""
+    definition: dict[str, JsonValue]
+    """JSON Schema of an object."""
+
+
 class Usage(Frozen):
     """Tokens of one or several model calls, in buckets that do not overlap."""
 
@@ -52,6 +64,8 @@ class Usage(Frozen):
     cache_read_tokens: NonNegativeInt = 0
     cache_write_tokens: NonNegativeInt = 0
     output_tokens: NonNegativeInt = 0
+    estimated: bool = False
+    """Whether some of it was reckoned here, as the provider's count never came."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -69,6 +83,7 @@ class Usage(Frozen):
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            estimated=self.estimated or other.estimated,
         )
 
 
@@ -86,7 +101,8 @@ class TokenSpan(Frozen):
     """A run of generated tokens that means something."""
 
     kind: Literal["name", "key", "value", "answer", "grammar"]
-    """Tool name, argument name, argument value, final answer, or chosen under a grammar."""
+    """Tool name, argument name, argument value, final answer (of a structured one each value), or
+    chosen under a grammar."""
     call: int | None = None
     """Index of the tool call in its message, from 0; `None` outside calls."""
     start: int
@@ -122,6 +138,15 @@ class Sampling(Frozen):
     stop: tuple[str, ...] = ()
 
 
+class Dropped(Frozen):
+    """Something of the conversation that a lane was not shown."""
+
+    what: Literal["reasoning", "message_form", "image", "sampling", "effort"]
+    why: Literal["foreign_origin", "not_accepted", "not_supported"]
+    """It came from elsewhere; the provider refused it; the model cannot take it."""
+    count: int = 1
+
+
 class Draft(Frozen):
     """One finished model call: a message that nobody has accepted yet."""
 
@@ -135,6 +160,10 @@ class Draft(Frozen):
     """`None` where the backend has no log-probabilities."""
     problem: str | None = None
     """Why the output cannot be used as it is (unreadable call, cut off), in words for the model."""
+    response_id: str | None = None
+    """The provider's identifier of the answer, where there is one."""
+    dropped: tuple[Dropped, ...] = ()
+    """What the lane was not shown, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +173,13 @@ class View:
     trajectory_id: str
     system: str | None
     messages: Sequence[Message]
+    """From call to call of a lane this only grows."""
     tools: tuple[ToolSpec, ...]
+    output: OutputSchema | None = None
+    """The form of the final answer; `None` leaves it free."""
+    plain_until: int = 0
+    """So many messages at the start are shown without their providers' own blocks, as this lane did
+    not accept them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

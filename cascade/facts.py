@@ -7,7 +7,7 @@ the time is an argument, and the position follows from the state.
 from datetime import datetime
 
 from cascade.decision import Decision
-from cascade.errors import TraceError
+from cascade.errors import BackendError, TraceError
 from cascade.events import (
     Drafted,
     Failed,
@@ -49,13 +49,21 @@ def outstanding(state: State) -> tuple[Decision, Lane]:
     return state.decision, lane
 
 
-def drafted(state: State, draft: Draft, at: datetime) -> Drafted:
-    """The outstanding model call ended with *draft*."""
+def drafted(state: State, draft: Draft, at: datetime, *, problem: str | None = None) -> Drafted:
+    """The outstanding model call ended with *draft*.
+
+    Args:
+        state: Before it.
+        draft: What came.
+        at: When, UTC.
+        problem: What the driver found wrong with it, such as an answer that does not fit its
+            schema, in words for the model.
+    """
     decision, lane = outstanding(state)
     message = well_formed(draft.message)
     if message is not draft.message:
         draft = draft.model_copy(update={"message": message})
-    rejection = _rejection(draft)
+    rejection = _rejection(draft) or problem
     return Drafted(
         seq=state.seq + 1,
         at=at,
@@ -71,9 +79,12 @@ def drafted(state: State, draft: Draft, at: datetime) -> Drafted:
 
 
 def failed(
-    state: State, error: Exception, at: datetime, *, usage: Usage, retryable: bool
+    state: State, error: BackendError, at: datetime, *, usage: Usage, said: bool = False
 ) -> Failed:
-    """The outstanding model call ended with *error* after it had used *usage*."""
+    """The outstanding model call ended with *error* after it had used *usage*.
+
+    *said* tells whether a listener had been given text of it.
+    """
     decision, lane = outstanding(state)
     return Failed(
         seq=state.seq + 1,
@@ -84,7 +95,10 @@ def failed(
         role=decision.role,
         error=type(error).__name__,
         message=str(error).encode("utf-8", "replace").decode("utf-8"),
-        retryable=retryable,
+        failure=error.failure,
+        retry_after_s=error.retry_after_s,
+        said=said,
+        request_id=error.request_id,
         usage=usage,
         cost_usd=lane.cost_usd(usage),
     )
@@ -167,6 +181,8 @@ def _rejection(draft: Draft) -> str | None:
         return draft.problem
     if draft.finish_reason in {"length", "deadline", "stopped"}:
         return f"It was cut off after {draft.usage.output_tokens} tokens."
+    if draft.finish_reason == "refusal":
+        return "The model or its provider declined to answer."
     calls = draft.message.calls
     if not calls and not draft.message.text.strip():
         return "It held neither text nor a tool call."

@@ -1,36 +1,89 @@
 """Lanes: the model endpoints that a trajectory may use, and what they charge."""
 
 from decimal import Decimal
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
+from pydantic import (
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from cascade.exchange import Sampling, Usage
 from cascade.frozen import Frozen
 
-__all__ = ["Capabilities", "Lane", "Locality", "Prices"]
+__all__ = [
+    "ApiMode",
+    "Capabilities",
+    "Lane",
+    "Locality",
+    "PriceTier",
+    "Prices",
+    "RateLimits",
+    "StructuredOutput",
+    "Timeouts",
+]
+
+ApiMode = Literal["responses", "chat_completions", "messages"]
+"""The wire format: OpenAI Responses, OpenAI Chat Completions, Anthropic Messages."""
+
+StructuredOutput = Literal["native", "grammar", "forced_tool"]
+"""How a lane holds a final answer to a schema: the provider does, a grammar does, or a tool that
+the model has to call."""
 
 Locality = Literal["local", "private", "remote"]
 """In this process or machine; elsewhere under the same owner; at somebody else's."""
 
 _PER_MILLION = Decimal(1_000_000)
 
+_Rate = Annotated[Decimal, Field(ge=0)]
+"""US dollars for a million tokens."""
 
-class Prices(Frozen):
+
+class PriceTier(Frozen):
     """US dollars for a million tokens, by bucket."""
 
-    input_usd: Decimal
-    output_usd: Decimal
-    cache_read_usd: Decimal
-    cache_write_usd: Decimal
+    above_prompt_tokens: NonNegativeInt = 0
+    """Holds for calls whose prompt, cached tokens included, is longer than this."""
+    input_usd: _Rate
+    output_usd: _Rate
+    cache_read_usd: _Rate
+    cache_write_usd: _Rate
+
+
+class Prices(PriceTier):
+    """US dollars for a million tokens, by bucket, with what long prompts cost instead."""
+
+    tiers: tuple[PriceTier, ...] = ()
+    """By rising `above_prompt_tokens`; the last one that a prompt is longer than holds for all of
+    its tokens."""
+    source: str = ""
+    """Where the figures come from; empty where the user gave them."""
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> Self:
+        thresholds = [tier.above_prompt_tokens for tier in self.tiers]
+        if any(later <= earlier for earlier, later in pairwise((0, *thresholds))):
+            raise ValueError(
+                f"tiers must rise from above 0 in above_prompt_tokens, not {thresholds}"
+            )
+        return self
 
     def cost_usd(self, usage: Usage) -> Decimal:
-        """The price of *usage* in US dollars."""
+        """The price of *usage*, of one call, in US dollars."""
+        rates: PriceTier = self
+        for tier in self.tiers:
+            if usage.prompt_tokens > tier.above_prompt_tokens:
+                rates = tier
         return (
-            usage.input_tokens * self.input_usd
-            + usage.output_tokens * self.output_usd
-            + usage.cache_read_tokens * self.cache_read_usd
-            + usage.cache_write_tokens * self.cache_write_usd
+            usage.input_tokens * rates.input_usd
+            + usage.output_tokens * rates.output_usd
+            + usage.cache_read_tokens * rates.cache_read_usd
+            + usage.cache_write_tokens * rates.cache_write_usd
         ) / _PER_MILLION
 
     @classmethod
@@ -49,6 +102,35 @@ class Capabilities(Frozen):
     log_probabilities: bool = False
     grammar: bool = False
     """Whether output can be held to a grammar while it is generated."""
+    structured_output: StructuredOutput | None = None
+    """How a final answer is held to a schema; `None` where only the prompt can ask for it."""
+    efforts: tuple[str, ...] = ()
+    """Levels of reasoning effort by the provider's names, lowest first."""
+    forced_tool_choice: bool = False
+    """Whether the model can be made to call a certain tool."""
+    system_anywhere: bool = False
+    """Whether system messages may stand in the middle of a conversation."""
+    sampling: bool = True
+    """Whether temperature and its like are accepted."""
+    images: bool = False
+
+
+class RateLimits(Frozen):
+    """What a lane's quota allows a minute, kept by all trajectories of a process together."""
+
+    requests_per_minute: PositiveInt | None = None
+    tokens_per_minute: PositiveInt | None = None
+    """Prompt and output together."""
+
+
+class Timeouts(Frozen):
+    """How long to wait for a remote lane, in seconds."""
+
+    connect_s: PositiveFloat = 5.0
+    silence_s: PositiveFloat = 120.0
+    """Between two pieces of an answer, and until the first."""
+    total_s: PositiveFloat = 600.0
+    """For a whole call."""
 
 
 class Lane(Frozen):
@@ -62,6 +144,16 @@ class Lane(Frozen):
     tier: NonNegativeInt = 0
     """Rung of the ladder; 0 is the lowest."""
     locality: Locality
+    endpoint: str = ""
+    """Base address of its server; empty in process, or for the provider's own."""
+    api: ApiMode | None = None
+    """Wire format of a remote lane."""
+    account: str = ""
+    """Tells accounts at one endpoint apart; no key."""
+    region: str | None = None
+    """Where its server stands, in the provider's or the user's words."""
+    fallbacks: tuple[str, ...] = ()
+    """Lanes that serve a step when this one cannot, in this order."""
     data_classes: tuple[str, ...] | None = None
     """Classes of data it may see; `None` allows all of them."""
     capabilities: Capabilities = Capabilities()
@@ -72,6 +164,10 @@ class Lane(Frozen):
     sampling: Sampling = Sampling()
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     """What its backend can be told besides, by name; each backend lists its own."""
+    effort: str | None = None
+    """Reasoning effort by the provider's name; `None` leaves the model's default."""
+    limits: RateLimits = RateLimits()
+    timeouts: Timeouts = Timeouts()
     prices: Prices | None = None
     """`None` where they are not known; then its cost is unknown too, never zero."""
 

@@ -17,6 +17,8 @@ __all__ = [
     "AssistantMessage",
     "AssistantPart",
     "CallId",
+    "Content",
+    "Image",
     "Message",
     "Origin",
     "Reasoning",
@@ -38,7 +40,7 @@ class Origin(Frozen):
     provider: str
     """`llama_cpp`, `openai`, `anthropic`, `scripted` or a provider's own name."""
     model: str
-    """The model as it was served."""
+    """The model that was asked for."""
     endpoint: str = ""
     """Base address of the server; empty in process."""
     account: str = ""
@@ -58,6 +60,19 @@ class Text(Kept):
 
     kind: Literal["text"] = "text"
     text: str
+
+
+class Image(Kept):
+    """A picture, for models that can see."""
+
+    kind: Literal["image"] = "image"
+    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
+    data: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+    """The file in Base64."""
+
+
+Content = Annotated[Text | Image, Field(discriminator="kind")]
+"""What a person or a tool can say."""
 
 
 class Reasoning(Kept):
@@ -84,20 +99,20 @@ class ToolResult(Kept):
     kind: Literal["tool_result"] = "tool_result"
     call_id: CallId
     name: str
-    parts: tuple[Text, ...]
+    parts: tuple[Content, ...]
     is_error: bool = False
 
     @property
     def text(self) -> str:
-        """The parts joined."""
-        return "".join(part.text for part in self.parts)
+        """The text parts joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
 
 
 class UserMessage(Kept):
     """What a person, or the runtime in a person's place, said."""
 
     role: Literal["user"] = "user"
-    parts: tuple[Text, ...]
+    parts: tuple[Content, ...]
 
     @classmethod
     def of(cls, text: str) -> "UserMessage":
@@ -106,8 +121,8 @@ class UserMessage(Kept):
 
     @property
     def text(self) -> str:
-        """The parts joined."""
-        return "".join(part.text for part in self.parts)
+        """The text parts joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
 
 
 AssistantPart = Annotated[Text | Reasoning | ToolCall, Field(discriminator="kind")]

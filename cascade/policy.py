@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from cascade.frozen import Frozen
 
-__all__ = ["Budget", "Limit", "Policy"]
+__all__ = ["Budget", "Limit", "Policy", "Retries"]
 
 Limit = Literal["steps", "tool_calls", "tokens", "usd", "wall_s"]
 """The names of the budgets, as a trajectory that ran out of one reports them."""
@@ -30,6 +30,22 @@ class Budget(Frozen):
     out."""
 
 
+class Retries(Frozen):
+    """What is done about model calls that fail."""
+
+    on_a_lane: PositiveInt = 2
+    """How many calls one step may make on one lane, as long as they fail in ways that pass."""
+    on_a_step: PositiveInt = 6
+    """How many calls one step may make in all, whatever the lanes."""
+    first_wait_s: PositiveFloat = 0.5
+    longest_wait_s: PositiveFloat = 20.0
+    """Waits between calls on a lane lie between these, each up to three times the one before."""
+    longest_asked_wait_s: PositiveFloat = 60.0
+    """A lane that asks for a longer wait than this is left for its fallbacks."""
+    longest_outage_s: PositiveFloat = 300.0
+    """For how long one step may wait while all of its lanes rest."""
+
+
 class Policy(Frozen):
     """Everything that decides how a trajectory is run, recorded at its head."""
 
@@ -38,8 +54,10 @@ class Policy(Frozen):
     budget: Budget = Budget()
     max_redrafts: NonNegativeInt = 1
     """How often one step may be drafted anew because the draft could not be used."""
-    max_failures: NonNegativeInt = 1
-    """How many failed model calls one step survives."""
+    retries: Retries = Retries()
+    commit_deltas: bool = False
+    """Whether text that a listener was given counts as said: a call that breaks off after it then
+    ends the trajectory, as a second one would say it again."""
     home_lane: str | None = None
     """Name of the lane that runs the loop; `None` takes the lowest of the ladder."""
 

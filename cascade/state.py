@@ -3,9 +3,10 @@
 `fold(state, event)` does no I/O, reads no clock and takes the same time at step 2 and step 2,000.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from cascade.appended import Appended
@@ -28,9 +29,26 @@ from cascade.events import (
 )
 from cascade.exchange import Usage
 from cascade.ledger import Account, Ledger
-from cascade.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolResult
+from cascade.messages import (
+    AssistantMessage,
+    Message,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolMessage,
+    ToolResult,
+    UserMessage,
+)
 
-__all__ = ["EMPTY", "PendingCall", "Rejected", "State", "fold", "fold_all"]
+__all__ = ["EMPTY", "REDRAFT_REQUEST", "PendingCall", "Rejected", "State", "fold", "fold_all"]
+
+REDRAFT_REQUEST = (
+    "Your last message could not be used: {reason} "
+    "Write it again: either well-formed tool calls or the final answer."
+)
+"""What a lane is told when its draft was rejected."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +66,16 @@ class Rejected:
 
     message: AssistantMessage
     reason: str
+
+    def shown(self) -> tuple[Message, Message]:
+        """The draft as text, without calls as they will never have results, and what was wrong."""
+        said = self.message
+        if said.calls:
+            raw = None if said.artefact is None else said.artefact.raw
+            text = raw.get("text") if isinstance(raw, dict) else None
+            text = text if isinstance(text, str) else said.text
+            said = AssistantMessage(parts=(Text(text=text or "(a tool call)"),))
+        return said, UserMessage.of(REDRAFT_REQUEST.format(reason=self.reason))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +95,12 @@ class State:
     """Seconds in which the trajectory was being run, up to the last event."""
     transcript: Appended[Message] = field(default_factory=Appended[Message])
     """The accepted conversation, the task first."""
+    own_transcripts: Mapping[str, Appended[Message]] = field(default_factory=lambda: _NOTHING)
+    """The conversation as a lane saw it, where that holds more than what was accepted: reasoning
+    signed over a rejected draft is only good after that draft."""
+    plain_until: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    """By lane: so many messages of its conversation go there without opaque blocks, as it refused
+    them."""
     step: int = 1
     """The step under way, from 1."""
     steps_done: int = 0
@@ -86,6 +120,8 @@ class State:
     ledger: Ledger = field(default_factory=Ledger)
     last_usage: Usage | None = None
     """Usage of the last draft."""
+    last_lane: str | None = None
+    """The lane that made it."""
     final_text: str | None = None
     """Text of the last accepted message if it called no tool: a claim to be finished."""
     limit: BudgetReached | None = None
@@ -159,10 +195,7 @@ def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm
         case Drafted():
             return _drafted(state, event)
         case Failed():
-            ledger = _charge(state, event.lane, event.role, event)
-            return state.advance(
-                event, decision=None, failures=(*state.failures, event), ledger=ledger
-            )
+            return _failed(state, event)
         case ToolStarted():
             pending = tuple(
                 PendingCall(call=entry.call, started=True, result=entry.result)
@@ -196,6 +229,21 @@ def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm
             assert_never(event)
 
 
+def _failed(state: State, event: Failed) -> State:
+    ledger = _charge(state, event.lane, event.role, event) if event.sent else state.ledger
+    plain_until = state.plain_until
+    if event.failure == "signature":
+        shown = state.own_transcripts.get(event.lane, state.transcript)
+        plain_until = {**plain_until, event.lane: len(shown)}
+    return state.advance(
+        event,
+        decision=None,
+        failures=(*state.failures, event),
+        ledger=ledger,
+        plain_until=plain_until,
+    )
+
+
 def _charge(state: State, lane: str, role: HopRole, event: Failed | Interrupted) -> Ledger:
     cause = "failed" if isinstance(event, Failed) else "cancelled"
     return state.ledger.charge(Account(lane, role, cause), event.usage, event.cost_usd)
@@ -211,6 +259,13 @@ def _drafted(state: State, event: Drafted) -> State:
             event, decision=None, ledger=ledger, failures=(), rejected=(*state.rejected, rejected)
         )
     calls = message.calls
+    own_transcripts = state.own_transcripts
+    if state.rejected and _is_signed(message):
+        seen = own_transcripts.get(event.lane, state.transcript)
+        for rejected in state.rejected:
+            for shown in rejected.shown():
+                seen = seen.append(shown)
+        own_transcripts = {**own_transcripts, event.lane: seen}
     return state.advance(
         event,
         decision=None,
@@ -218,11 +273,23 @@ def _drafted(state: State, event: Drafted) -> State:
         failures=(),
         rejected=(),
         last_usage=event.draft.usage,
+        last_lane=event.lane,
         transcript=state.transcript.append(message),
+        own_transcripts=_all_append(own_transcripts, message),
         steps_done=state.steps_done + 1,
         pending=tuple(PendingCall(call=call) for call in calls),
         final_text=None if calls else message.text,
     )
+
+
+def _is_signed(message: AssistantMessage) -> bool:
+    return any(isinstance(part, Reasoning) and part.artefact for part in message.parts)
+
+
+def _all_append(
+    own: Mapping[str, Appended[Message]], message: Message
+) -> Mapping[str, Appended[Message]]:
+    return {lane: seen.append(message) for lane, seen in own.items()} if own else own
 
 
 def _tool_finished(state: State, event: ToolFinished) -> State:
@@ -239,10 +306,12 @@ def _tool_finished(state: State, event: ToolFinished) -> State:
     results = tuple(entry.result for entry in pending if entry.result is not None)
     if len(results) < len(pending):
         return state.advance(event, pending=pending, tool_calls=done)
+    message = ToolMessage(parts=results)
     return state.advance(
         event,
         pending=(),
         tool_calls=done,
-        transcript=state.transcript.append(ToolMessage(parts=results)),
+        transcript=state.transcript.append(message),
+        own_transcripts=_all_append(state.own_transcripts, message),
         step=state.step + 1,
     )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, assert_never
+from urllib.parse import urlsplit
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
@@ -151,6 +152,10 @@ class Telemetry:
             }
             if decision.estimated_cost_usd is not None:
                 attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
+            if decision.waited_s:
+                attributes["cascade.waited_s"] = decision.waited_s
+            if lane.endpoint:
+                attributes |= _server(lane.endpoint)
             span.set_attributes(attributes)
         return span
 
@@ -183,6 +188,9 @@ class Telemetry:
                     attributes |= self._draft(event)
                 case Failed():
                     attributes["error.type"] = event.error
+                    attributes["cascade.failure"] = event.failure
+                    if event.retry_after_s is not None:
+                        attributes["cascade.retry_after_s"] = event.retry_after_s
                     span.set_status(self._error(event.message))
                 case Interrupted():
                     attributes["error.type"] = "cancelled"
@@ -203,6 +211,11 @@ class Telemetry:
             "gen_ai.response.finish_reasons": (draft.finish_reason,),
             "cascade.accepted": event.accepted,
         }
+        if draft.response_id is not None:
+            attributes["gen_ai.response.id"] = draft.response_id
+        if draft.dropped:
+            told = (f"{each.what}: {each.why} ({each.count})" for each in draft.dropped)
+            attributes["cascade.dropped"] = tuple(told)
         if draft.timing.first_token_s is not None:
             attributes["gen_ai.response.time_to_first_chunk"] = draft.timing.first_token_s
         if self.content:
@@ -262,6 +275,12 @@ class Telemetry:
                 span.set_status(Status(StatusCode.ERROR))
             if self.content:
                 span.set_attribute("gen_ai.tool.call.result", event.result.text)
+
+
+def _server(endpoint: str) -> dict[str, str | int]:
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return {"server.address": parts.hostname or "", "server.port": port}
 
 
 def _usage(usage: Usage) -> dict[str, int]:

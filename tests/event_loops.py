@@ -35,3 +35,6 @@ class LoopClock:
 
     def monotonic(self) -> float:
         return anyio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(max(seconds, 0.0))

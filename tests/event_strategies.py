@@ -1,12 +1,14 @@
 """Hypothesis strategies for every kind of event, from the smallest parts up."""
 
 from datetime import UTC, datetime
+from typing import get_args
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import JsonValue
 
 from cascade.decision import Candidate, Decision
+from cascade.errors import FailureKind
 from cascade.events import (
     BudgetReached,
     Decided,
@@ -154,6 +156,7 @@ policies = st.builds(
     max_redrafts=counts,
     home_lane=st.none() | names,
 )
+failures = st.sampled_from(get_args(FailureKind))
 roles = st.sampled_from(["draft", "redraft", "advice", "review", "judge", "failover"])
 decisions = st.builds(
     Decision,
@@ -226,7 +229,10 @@ events: SearchStrategy[Event] = st.one_of(
         role=roles,
         error=names,
         message=words,
-        retryable=st.booleans(),
+        failure=failures,
+        retry_after_s=st.none() | st.floats(0, 1e6),
+        said=st.booleans(),
+        request_id=st.none() | names,
         usage=usages,
         cost_usd=costs,
     ),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from cascade import facts
-from cascade.controller import Action, CallLane, Record, RunTools, Stop, decide
-from cascade.errors import BackendError, BackendRefused
+from cascade.controller import Action, CallLane, Record, RunTools, Stop, Wait, decide
+from cascade.errors import BackendError
 from cascade.events import Event, Started
 from cascade.exchange import Draft, Timing, ToolSpec, Usage
 from cascade.lanes import Lane, Prices
@@ -15,7 +15,7 @@ from cascade.messages import AssistantMessage, Text, ToolCall, ToolResult, UserM
 from cascade.policy import Policy
 from cascade.state import EMPTY, State, fold
 
-__all__ = ["LANE", "Simulation", "draft", "started"]
+__all__ = ["AT", "LANE", "Simulation", "draft", "started"]
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -76,7 +76,7 @@ def draft(
 
 @dataclass
 class Simulation:
-    """Plays replies in order; every action takes one second."""
+    """Plays replies in order; every action takes one second, and a wait as long as it says."""
 
     replies: Sequence[Draft | BackendError]
     policy: Policy = field(default_factory=Policy)
@@ -84,6 +84,9 @@ class Simulation:
     events: list[Event] = field(default_factory=list[Event])
     actions: list[Action] = field(default_factory=list[Action])
     state: State = EMPTY
+    waited_until: datetime = AT
+    said: bool = False
+    """Whether a call that fails had given text to a listener."""
 
     def append(self, event: Event) -> None:
         """Makes an event part of the log."""
@@ -91,8 +94,8 @@ class Simulation:
         self.events.append(event)
 
     def now(self) -> datetime:
-        """A second later than the last event."""
-        return (self.state.at or AT) + SECOND
+        """A second later than the last event, or the end of the wait after it."""
+        return max((self.state.at or AT) + SECOND, self.waited_until)
 
     def run(self) -> State:
         """Goes on to the end."""
@@ -109,16 +112,15 @@ class Simulation:
                 case RunTools():
                     for call in action.calls:
                         self._run(call)
+                case Wait():
+                    self.waited_until = action.until
                 case Stop():
                     return self.state
 
     def _report(self, reply: Draft | BackendError) -> None:
         if isinstance(reply, BackendError):
-            retryable = not isinstance(reply, BackendRefused)
             usage = Usage(input_tokens=3)
-            self.append(
-                facts.failed(self.state, reply, self.now(), usage=usage, retryable=retryable)
-            )
+            self.append(facts.failed(self.state, reply, self.now(), usage=usage, said=self.said))
             return
         parts = tuple(
             part.model_copy(update={"id": f"call_{self.state.hop}_{index}"})

@@ -22,15 +22,17 @@ SOURCES = {
 
 LAYERS = (
     {"errors", "frozen", "appended"},
+    {"credentials", "endpoints"},
     {"messages"},
     {"exchange"},
     {"decision", "lanes", "policy", "tools"},
     {"events", "ledger", "suites"},
     {"state"},
-    {"facts", "views", "monitors", "desk", "backends"},
+    {"facts", "failover", "views", "monitors", "desk", "backends", "prices", "simulated"},
     {"controller"},
     {"telemetry", "traces"},
     {"runtime"},
+    {"config"},
     {"__init__"},
     {"evaluation"},
     {"cli"},
@@ -39,7 +41,8 @@ LAYERS = (
 """From the bottom up: what stands in one layer imports only from those below it."""
 
 NARROWER = {
-    "backends": {"errors", "frozen", "messages", "exchange", "lanes"},
+    "backends": {"errors", "credentials", "endpoints", "frozen", "messages", "exchange", "lanes"},
+    "simulated": {"errors", "frozen"},
     "desk": {"messages", "exchange", "tools", "suites"},
 }
 """Those that may know even less than their layer says."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cascade.config import load
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -42,6 +44,16 @@ def test_a_program_of_readme_runs_as_pasted_and_prints_what_it_promises(
     assert done.returncode == 0, done.stderr
     if output is not None:
         assert done.stdout == output
+
+
+def test_a_configuration_of_readme_is_one(tmp_path: Path) -> None:
+    shown = [text for language, text in blocks() if language == "toml"]
+    assert shown
+    for text in shown:
+        (tmp_path / "cascade.toml").write_text(text, encoding="utf-8")
+        configured = load(tmp_path / "cascade.toml")
+        assert configured is not None
+        assert len(configured.lanes) == text.count("[lanes.")
 
 
 def test_readme_names_the_two_commands_and_how_to_get_uv() -> None:

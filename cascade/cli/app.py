@@ -1,5 +1,6 @@
 """The `cascade` command: its commands, and how it ends."""
 
+import logging
 import os
 import sys
 import threading
@@ -23,6 +24,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "eval": "Run a task suite and judge it:  cascade eval desk --tasks 50",
         "resume": "Go on with a stopped trajectory:  cascade resume runs/FILE.jsonl",
         "show": "Read a recorded trajectory:  cascade show runs/FILE.jsonl",
+        "init": "Write a commented cascade.toml to begin with:  cascade init",
+        "lanes": "List the lanes, or let each answer once:  cascade lanes --check",
+        "desk-oracle": "Serve the desk's oracle as a simulated provider:  cascade desk-oracle",
         "doctor": "Check the installation and say what mends it:  cascade doctor",
     }
 )
@@ -32,7 +36,8 @@ EPILOG = """\b
 Exit codes:
   0    done; for `run` and `resume`: the trajectory was completed
   1    ended without success: another outcome than completed, a success rate
-       below `--min-success`, or something that `doctor` found broken
+       below `--min-success`, or something that `doctor` or `lanes --check`
+       found broken
   2    the command line, the configuration or a tools file must be changed
   3    a model, a backend or a trace failed
   130  interrupted; the message says how to go on
@@ -43,6 +48,10 @@ Models:
   PATH.gguf               a model file
   hf:OWNER/REPO[:FILE]    fetched from the Hugging Face hub once
   scripted:FILE.py:NAME   no model: replies from your own list or function
+
+\b
+Several lanes, remote ones too, stand in cascade.toml (cascade init). What counts more:
+  options, then CASCADE_* variables (CASCADE_POLICY__BUDGET__USD=2), then the file
 """
 
 
@@ -68,7 +77,8 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"cascade.cli.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command: click.Command = import_module(f"cascade.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -129,6 +139,7 @@ def main() -> None:
         if reconfigure is not None:
             # A terminal that lacks a character shows a mark in its place instead of failing.
             reconfigure(errors="replace")
+    logging.basicConfig(format="cascade: %(message)s")
     try:
         code = run_command(sys.argv[1:])
     except SystemExit as leaving:

@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import anyio
 
+from cascade.cli.keys import KeyState, key_state
 from cascade.cli.mending import OTLP_PACKAGE, install_command
 from cascade.cli.options import RuntimeOptions
-from cascade.errors import CascadeError
+from cascade.errors import CascadeError, ConfigError
 from cascade.frozen import Frozen
+from cascade.lanes import Lane
 from cascade.policy import Budget, Policy
 from cascade.runtime.result import Result
 
@@ -56,10 +58,12 @@ def examine(
     find_module: Callable[[str], Any] = find_spec,
     environment: Mapping[str, str] | None = None,
 ) -> Examination:
-    """Looks at the installation and lets the model of *options* answer once.
+    """Looks at the installation and the lanes, and lets a local home model answer once.
+
+    No other machine is asked anything.
 
     Args:
-        options: Names the model.
+        options: Name the model or the configuration.
         find_program: Finds a program by name.
         find_module: Finds a module by name, without importing it.
         environment: Environment variables; the process's own by default.
@@ -74,7 +78,7 @@ def examine(
         _program("CMake", ("cmake",), "cmake", find_program),
         _otlp(find_module),
         _hub(variables),
-        _model(options),
+        *_lanes(options, variables, find_program),
     )
     return Examination(ok=all(check.status != "broken" for check in checks), checks=checks)
 
@@ -148,19 +152,57 @@ def _hub(variables: Mapping[str, str]) -> Check:
     return Check(name="Hugging Face hub", status="ok", detail=detail)
 
 
-def _model(options: RuntimeOptions) -> Check:
-    name = f"model {options.model}"
+def _lanes(
+    options: RuntimeOptions,
+    variables: Mapping[str, str],
+    find_program: Callable[[str], str | None],
+) -> Iterator[Check]:
+    try:
+        home = options.home()
+    except ConfigError as error:
+        mend = "change what it says, or begin anew with: cascade init"
+        yield Check(name="configuration", status="broken", detail=str(error), mend=mend)
+        return
+    configured = options.configuration
+    if configured is not None:
+        detail = f"{configured.path or 'from the environment'}, home lane {home.name}"
+        yield Check(name="configuration", status="ok", detail=detail)
+    lanes = options.lanes()
+    keys = options.credentials(lanes)
+    states = {lane.name: key_state(keys.get(lane.name), variables, find_program) for lane in lanes}
+    is_stuck = all(state.is_missing for state in states.values())
+    for lane in lanes:
+        if lane.locality != "local":
+            is_needed = is_stuck or lane.name == options.policy().home_lane
+            yield _lane(lane, states[lane.name], is_needed=is_needed)
+    if home.locality == "local":
+        yield _model(options, home)
+
+
+def _lane(lane: Lane, key: KeyState, *, is_needed: bool) -> Check:
+    name = f"lane {lane.name}"
+    what = f"{lane.backend} {lane.model}, {key.told}"
+    if not key.is_missing:
+        detail = f"{what}; not asked whether it answers: cascade lanes --check"
+        return Check(name=name, status="ok", detail=detail)
+    if is_needed:
+        return Check(name=name, status="broken", detail=what, mend=key.mend)
+    return Check(name=name, status="missing", detail=f"{what}: it is left out", mend=key.mend)
+
+
+def _model(options: RuntimeOptions, home: Lane) -> Check:
+    name = f"model {options.model or home.model}"
     began_s = time.monotonic()
     try:
-        opened_s, result = anyio.run(_answer, options)
+        opened_s, result = anyio.run(_answer, options, home)
     except UNLOADABLE as error:
         detail = f"{type(error).__name__}: {error}"
-        mend = _mend(options) if options.model.startswith("scripted:") else _rebuild()
+        mend = _mend(home) if home.backend == "scripted" else _rebuild()
         return Check(name=name, status="broken", detail=detail, mend=mend)
     except CascadeError as error:
-        return Check(name=name, status="broken", detail=str(error), mend=_mend(options))
+        return Check(name=name, status="broken", detail=str(error), mend=_mend(home))
     if result.outcome == "failed":
-        return Check(name=name, status="broken", detail=result.reason, mend=_mend(options))
+        return Check(name=name, status="broken", detail=result.reason, mend=_mend(home))
     tokens = result.usage.output_tokens
     took_s = result.elapsed_s
     speed = f"{tokens / took_s:.0f} tokens/s" if took_s else "no time at all"
@@ -168,8 +210,8 @@ def _model(options: RuntimeOptions) -> Check:
     return Check(name=name, status="ok", detail=f"{loaded}; answered {tokens} tokens at {speed}")
 
 
-def _mend(chosen: RuntimeOptions) -> str:
-    if chosen.model.startswith("bundled:"):
+def _mend(home: Lane) -> str:
+    if home.model.startswith("bundled:"):
         options = ("--reinstall-package", "cascade-runtime")
         return install_command("cascade-runtime", options=options)
     return "give another --model; `cascade --help` lists the kinds of references"
@@ -179,9 +221,9 @@ def _rebuild() -> str:
     return install_command(LLAMA, options=("--reinstall-package", LLAMA, "--no-binary", LLAMA))
 
 
-async def _answer(options: RuntimeOptions) -> tuple[float, Result]:
-    with options.runtime() as runtime:
+async def _answer(options: RuntimeOptions, home: Lane) -> tuple[float, Result]:
+    policy = Policy(budget=Budget(steps=1, tokens=4096), max_redrafts=0)
+    with options.runtime(lanes=(home,), policy=policy) as runtime:
         async with runtime:
             opened_s = time.monotonic()
-            policy = Policy(budget=Budget(steps=1, tokens=4096), max_redrafts=0)
-            return opened_s, await runtime.run("Say hello.", policy=policy, seed=0)
+            return opened_s, await runtime.run("Say hello.", seed=0)

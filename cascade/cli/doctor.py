@@ -18,6 +18,7 @@ Examples:
 \b
 --json prints {"ok", "checks": [{"name", "status", "detail", "mend"}]}; status is
   ok, missing (optional), or broken. Exits with 1 when something needed is broken.
+Nothing is sent anywhere; `cascade lanes --check` asks the remote lanes.
 """
 
 STYLES = {"ok": "green", "missing": "yellow", "broken": "red"}
@@ -27,7 +28,7 @@ STYLES = {"ok": "green", "missing": "yellow", "broken": "red"}
 @model_options
 @json_option
 def command(*, options: RuntimeOptions, as_json: bool) -> int:
-    """Check the installation, and let the model answer once."""
+    """Check the installation and the lanes, and let a local model answer once."""
     examination = examine(options)
     if as_json:
         click.echo(examination.model_dump_json())

@@ -1,10 +1,10 @@
 """Options that several commands share, and the runtime they describe."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from functools import wraps
+from functools import cached_property, wraps
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
@@ -13,6 +13,11 @@ from typing import Any, TypeVar
 import click
 
 from cascade.cli.models import lane_of, scripted_backends
+from cascade.config import Configuration, load
+from cascade.controller import home_lane
+from cascade.credentials import Credential
+from cascade.endpoints import provider_of
+from cascade.errors import ConfigError
 from cascade.lanes import Lane
 from cascade.policy import Budget, Policy
 from cascade.runtime import BUNDLED_LANE, Cascade
@@ -20,9 +25,10 @@ from cascade.runtime import BUNDLED_LANE, Cascade
 __all__ = [
     "FiniteRange",
     "RuntimeOptions",
+    "config_options",
     "json_option",
     "model_options",
-    "otel_options",
+    "resume_options",
     "runtime_options",
 ]
 
@@ -45,11 +51,14 @@ class FiniteRange(click.FloatRange):
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object only.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RuntimeOptions:
     """How trajectories are to be run."""
 
-    model: str = BUNDLED_LANE.model
+    model: str | None = None
+    """`None` takes the ladder of the configuration, else the bundled model."""
+    config: Path | None = None
+    """`None` takes the configuration that is found by itself."""
     max_output_tokens: int | None = None
     context_tokens: int | None = None
     temperature: float | None = None
@@ -62,18 +71,51 @@ class RuntimeOptions:
     content: bool = True
     otel: str | None = None
 
-    def lane(self) -> Lane:
-        """The lane for the model."""
-        return lane_of(
-            self.model,
+    @cached_property
+    def configuration(self) -> Configuration | None:
+        """What the file and the environment say; `None` where they say nothing.
+
+        Raises:
+            ConfigError: It must be changed.
+        """
+        return load(self.config)
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """The ladder: the model that was named, else that of the configuration.
+
+        Raises:
+            ConfigError: Options for a model are given, and the model stands in a file.
+        """
+        changes = {
+            "--max-output-tokens": self.max_output_tokens,
+            "--context-tokens": self.context_tokens,
+            "--temperature": self.temperature,
+            "--set": self.settings or None,
+        }
+        configured = self.configuration
+        if self.model is None and configured is not None:
+            given = [name for name, value in changes.items() if value is not None]
+            if given:
+                raise ConfigError(
+                    f"{', '.join(given)}: belongs to a --model; for the lanes of "
+                    f"{configured.path or 'the environment'} say it there"
+                )
+            return configured.lanes
+        lane = lane_of(
+            self.model or BUNDLED_LANE.model,
             max_output_tokens=self.max_output_tokens,
             context_tokens=self.context_tokens,
             temperature=self.temperature,
             settings=self.settings,
         )
+        return (lane,)
+
+    def home(self) -> Lane:
+        """The lane that runs the loop."""
+        return home_lane(self.lanes(), self.policy().home_lane)
 
     def policy(self) -> Policy:
-        """The default policy with the budgets that were given."""
+        """The policy of the configuration, with the budgets that were given as options."""
         given = {
             "steps": self.max_steps,
             "tool_calls": self.max_tool_calls,
@@ -82,29 +124,55 @@ class RuntimeOptions:
             "wall_s": self.max_seconds,
         }
         known = {name: value for name, value in given.items() if value is not None}
-        return Policy(budget=Budget.model_validate(known))
+        configured = Policy() if self.configuration is None else self.configuration.policy
+        changes: dict[str, Any] = {"budget": Budget.model_validate(dict(configured.budget) | known)}
+        if self.model is not None:
+            # A ladder of one lane, which the file does not know.
+            changes["home_lane"] = None
+        return configured.model_copy(update=changes)
+
+    def credentials(self, lanes: Iterable[Lane]) -> dict[str, Credential]:
+        """Where the keys of *lanes* come from, as the configuration says.
+
+        A lane of a record whose server is not the one that the configuration names gets none: a
+        key goes to nobody but whom it was given for.
+        """
+        configured = self.configuration
+        if configured is None:
+            return {}
+        known = {lane.name: lane for lane in configured.lanes}
+        return {
+            lane.name: configured.credentials[lane.name]
+            for lane in lanes
+            if lane.name in configured.credentials and _is_same_server(lane, known[lane.name])
+        }
 
     @contextmanager
     def runtime(
         self,
         *,
         lanes: tuple[Lane, ...] | None = None,
+        policy: Policy | None = None,
+        credentials: Mapping[str, Credential] | None = None,
         traces: Path | None = None,
         max_trajectories: int = 1,
     ) -> Generator[Cascade]:
         """A runtime that is still to be entered, with its telemetry around it.
 
         Args:
-            lanes: The ladder of a recorded trajectory; the lane for the model by default.
+            lanes: The ladder of a recorded trajectory; that of the options by default.
+            policy: Instead of that of the options.
+            credentials: Where keys come from, instead of what the configuration says.
             traces: Folder in which trajectories are recorded; `None` records nothing.
             max_trajectories: How many run at once.
         """
-        ladder = lanes or (self.lane(),)
+        ladder = lanes or self.lanes()
         with _telemetry(self.otel) as (tracers, meters):
             yield Cascade(
                 lanes=ladder,
                 backends=scripted_backends(ladder),
-                policy=self.policy(),
+                credentials=credentials or self.credentials(ladder),
+                policy=policy or self.policy(),
                 traces=traces,
                 record_content=self.content,
                 max_trajectories=max_trajectories,
@@ -119,13 +187,20 @@ OTEL = click.option(
     help="Send spans and metrics to standard error, or to an OpenTelemetry collector.",
 )
 
+CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Lanes and policy.  [default: $CASCADE_CONFIG, else cascade.toml in this folder]",
+)
+
 MODEL = (
+    CONFIG,
     click.option(
         "--model",
         metavar="REF",
-        default=BUNDLED_LANE.model,
-        show_default=True,
-        help="Which model; `cascade --help` lists the kinds of references.",
+        help="One model instead of the configured lanes; `cascade --help` lists the kinds of "
+        "references.  [default: bundled:desk, where nothing is configured]",
     ),
     click.option(
         "--max-output-tokens",
@@ -205,9 +280,14 @@ def runtime_options(command: Command) -> Command:
     return _collected(command, (*MODEL, *BUDGET, OTEL))
 
 
-def otel_options(command: Command) -> Command:
-    """Adds telemetry alone; the command gets it as `options`."""
-    return _collected(command, (OTEL,))
+def resume_options(command: Command) -> Command:
+    """Adds configuration and telemetry; the command gets them as `options`."""
+    return _collected(command, (CONFIG, OTEL))
+
+
+def config_options(command: Command) -> Command:
+    """Adds the configuration alone; the command gets it as `options`."""
+    return _collected(command, (CONFIG,))
 
 
 def _collected(command: Command, options: tuple[Callable[[Any], Any], ...]) -> Command:
@@ -222,6 +302,14 @@ def _collected(command: Command, options: tuple[Callable[[Any], Any], ...]) -> C
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _is_same_server(recorded: Lane, configured: Lane) -> bool:
+    if recorded.backend != configured.backend:
+        return False
+    if configured.endpoint:
+        return recorded.endpoint == configured.endpoint
+    return not recorded.endpoint or provider_of(recorded.endpoint) == recorded.backend
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import click
 from cascade.cli.following import follow
 from cascade.cli.live import TrajectoryView
 from cascade.cli.loading import load_suite, load_tools
-from cascade.cli.options import RuntimeOptions, json_option, otel_options
+from cascade.cli.options import RuntimeOptions, json_option, resume_options
 from cascade.errors import ConfigError, TraceError
 from cascade.evaluation.attempt import TaskLabel
 from cascade.evaluation.draw import draw, open_task
@@ -28,7 +28,8 @@ Examples:
   cascade resume runs/desk-20260101T120000Z/00007-orders-7.jsonl
 
 A tool call that was cut short is run again if the tool is a `read`; of any other the
-model is told that it was interrupted. Models and budgets are those of the record.
+model is told that it was interrupted. Models and budgets are those of the record; the
+configuration only says where keys come from.
 
 A task of a suite brings its own tools, and its end is judged. A world that calls itself
 restorable (desk does) is brought back by making the recorded calls again; for any other
@@ -47,7 +48,7 @@ UNRESTORED = (
 @click.option(
     "--tools", "-t", metavar="FILE_OR_MODULE", multiple=True, help="The same tools as before."
 )
-@otel_options
+@resume_options
 @json_option
 def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_json: bool) -> int:
     """Go on with the recorded trajectory in the file TRACE."""
@@ -75,7 +76,8 @@ def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_
             view.on_event(scored)
         return result
 
-    with options.runtime(lanes=state.head().lanes) as runtime:
+    head = state.head()
+    with options.runtime(lanes=head.lanes, policy=head.policy) as runtime:
 
         async def work(view: TrajectoryView) -> Result:
             async with runtime:

@@ -1,7 +1,8 @@
 # ruff: noqa: E501 - a pattern is read most easily on one line
-"""Invented names, items and notes, in two pools that share no word.
+"""Invented names, items and notes, in two pools that share no name, thing or sentence.
 
-A word belongs to the evaluation pool when its checksum says so, so the split needs no list and
+Notes of both hold common words, since a model that never copied a word cannot copy it. Else a word
+belongs to the evaluation pool when its checksum says so, so the split needs no list and
 holds for every word that can ever be made.
 """
 
@@ -9,7 +10,7 @@ import random
 import zlib
 from typing import Literal
 
-__all__ = ["Pool", "item", "misspell", "person", "pool_of", "remark"]
+__all__ = ["Pool", "invented", "item", "misspell", "person", "pool_of", "remark"]
 
 Pool = Literal["train", "evaluation"]
 
@@ -18,6 +19,10 @@ _VOWELS = "a e i o u a e i o u ai ea ie oo"
 _CODAS = ",,,n,r,l,s,m,k,t,nd,rt,ll,ss,x,ck,st"
 _LETTERS = "eeeeettttaaaooiinnsshhrrddllcummwfggypbvkjxqz"
 _INVENTED_SHARE = 0.3  # of words that no list holds, so that copying is learnt for any word
+_MERE_WORDS_SHARE = (
+    0.45  # of remarks in training, so that any text is copied and none known by heart
+)
+_COMMON_SHARE = 0.6  # of the words of those
 _SHARE = 8  # one word in eight is for evaluation only
 
 _ITEMS = (
@@ -26,6 +31,23 @@ _ITEMS = (
     "toaster fridge scanner monitor keyboard mouse cable router speaker headset charger "
     "battery folder stapler binder notebook easel globe vase candle teapot mug plate bowl "
     "spoon tray rug mat lantern trolley locker cabinet"
+)
+
+_COMMON = (
+    "a about above after again all along also always an and any are around as ask at away back be because "
+    "been before behind below best better between big both bring but by call can car card case change check "
+    "city clean close cold come cost could day did do does done door down due each early end enough even ever "
+    "every far fast few field file find first five fix for four free from full get give go good great had half "
+    "hand has have he hear held help her here high him his hold home hot hour house how if in into is it its "
+    "just keep key kind know land last late leave left less let light like line list little load long look lost "
+    "lot low made main make man many map may me mean meet mind more most move much must my name near need never "
+    "new next nice night no north not note now number of off office old on once one only open or other our out "
+    "over own page paid part past pay people place plan please point put quick rain ready rest right ring road "
+    "room round run said same say see seen sell send sent set she shop short should show shut side sign since "
+    "six size small so some soon south spare stay step still stop store street such sure take tell ten than that "
+    "the their them then there these they thing this those three through till time to told too took top town "
+    "train true try turn two under until up us use very wait walk wall want was watch water way we week well went "
+    "were west what when where which while who why will wire with word work would write year yes yet you your"
 )
 
 _SUBJECTS = {
@@ -65,19 +87,21 @@ def person(rng: random.Random, pool: Pool) -> str:
 def item(rng: random.Random, pool: Pool) -> str:
     """Return a thing that can be ordered, at times of a make that nobody has heard of."""
     if rng.random() < _INVENTED_SHARE:
-        return _invented(rng, pool)
+        return invented(rng, pool)
     return rng.choice([word for word in _ITEMS.split() if pool_of(word) == pool])
 
 
 def remark(rng: random.Random, pool: Pool) -> str:
-    """Return a short lower-case sentence for a message or a note."""
+    """Return a short lower-case sentence for a message or a note; in training, at times mere words."""
+    if pool == "train" and rng.random() < _MERE_WORDS_SHARE:
+        return " ".join(_any_word(rng) for _ in range(rng.randrange(2, 10)))
     subject = rng.choice(_SUBJECTS[pool].split("|"))
     if rng.random() < _INVENTED_SHARE:
         article = rng.choice(("the", "your", "our", "a", "this"))
-        subject = f"{article} {_invented(rng, pool)}"
+        subject = f"{article} {invented(rng, pool)}"
     predicate = rng.choice(_PREDICATES[pool].split("|"))
     if rng.random() < _INVENTED_SHARE:
-        predicate = f"is {rng.choice(('at', 'with', 'from', 'in'))} {_invented(rng, pool)}"
+        predicate = f"is {rng.choice(('at', 'with', 'from', 'in'))} {invented(rng, pool)}"
     return f"{subject} {predicate}{rng.choice(_ENDINGS[pool].split('|'))}"
 
 
@@ -87,6 +111,19 @@ def misspell(rng: random.Random, name: str) -> str:
     if rng.random() < 0.5 and len(first) > 3:
         return f"{_slip(rng, first)} {last}"
     return f"{first} {_slip(rng, last)}"
+
+
+def invented(rng: random.Random, pool: Pool) -> str:
+    """Return a lower-case word that means nothing.
+
+    It is made of syllables or, at times in training, of any letters: no piece of a word is rare then.
+    """
+    if pool == "evaluation" or rng.random() < 0.4:
+        return _word(rng, pool, (1, 2, 2, 3)).lower()
+    while True:
+        word = "".join(rng.choices(_LETTERS, k=rng.randrange(3, 10)))
+        if pool_of(word) == pool:
+            return word
 
 
 def _word(rng: random.Random, pool: Pool, syllables: tuple[int, ...]) -> str:
@@ -101,14 +138,14 @@ def _word(rng: random.Random, pool: Pool, syllables: tuple[int, ...]) -> str:
             return word.capitalize()
 
 
-def _invented(rng: random.Random, pool: Pool) -> str:
-    """Return a word of syllables or, in training, of any letters: no piece of a word is rare then."""
-    if pool == "evaluation" or rng.random() < 0.4:
-        return _word(rng, pool, (1, 2, 2, 3)).lower()
-    while True:
-        word = "".join(rng.choices(_LETTERS, k=rng.randrange(3, 10)))
-        if pool_of(word) == pool:
-            return word
+def _any_word(rng: random.Random) -> str:
+    if rng.random() < _INVENTED_SHARE:
+        return invented(rng, "train")
+    if rng.random() < _COMMON_SHARE:
+        return rng.choice(_COMMON.split())
+    texts = (_SUBJECTS["train"], _PREDICATES["train"], _ITEMS.replace(" ", "|"))
+    words = rng.choice(rng.choice(texts).split("|")).split()
+    return rng.choice([word for word in words if pool_of(word) == "train"] or ["the"])
 
 
 def _last_flags(count: int) -> list[bool]:

@@ -4,7 +4,8 @@
 A pattern holds choices in square brackets, `[look up|check]`, which may nest, and slots in braces.
 A family has patterns for training and others for evaluation; greetings, reasons, asides and
 closings come in two such sets as well, so an evaluation prompt shares words with training prompts,
-not sentences.
+not sentences. Half of the training prompts put a part of a sentence into a frame, so that a model
+meets every verb in many positions.
 """
 
 import random
@@ -17,6 +18,39 @@ from cascade.desk.names import Pool
 __all__ = ["Wordings", "expand", "phrase"]
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_FRAMED_SHARE = 0.5
+_DEED_FRAMES = (
+    "[Please|Kindly|Just|Now|Then|Next] @.",
+    "@[.|.|, please.|, will you?|, if you can.| for me.| for us.]",
+    "[Can|Could|Will|Would] you [please |kindly |] @?",
+    "[I|We] [want|need|would like|ask] you to @.",
+    "[It is time|It would be good|The task is|Your job is|The plan is|I was asked|Somebody has|You are] to @.",
+    "[Make sure|Be sure|Try|Remember|Do not forget] to @.",
+    "[You may|You should|You can|We should|We shall|Someone must|Let us] @.",
+    "[Is|Would] it [possible|too much] to @?",
+    "[My|Our] [wish|request|aim] is to @.",
+    "[Are you able|Have you got time] to @?",
+    "[What I ask is|All I want is this|One thing is left]: @.",
+)
+_QUESTION_FRAMES = (
+    "[Please |Kindly |][say|tell me|tell us|report|find out|look up|check|see|show me|let me know] @.",
+    "[Do|Would] [you|we] [know|see] @?",
+    "[Can|Could|Will|Would] you [say|tell me|find out|look up|check] @?",
+    "[I|We] [ask myself|ask|want to know|need to know|would like to know|have to know|forgot] @.",
+    "[May|Might|Can] I [be told|know|hear] @?",
+    "[Is it known|Does anyone know|Does the system say|Has anyone seen] @?",
+    "[The question is|What matters is|What I want is|Somebody asks|A buyer asks|The boss asks] @.",
+    "[Have a look|Take a look|Look] and [say|see|tell me] @.",
+)
+_NOUN_FRAMES = (
+    "[Please |Kindly |][get|bring|give|show|find|fetch|tell|read] me @.",
+    "[I|We] [need|want|look for|miss|am after|ask for] @.",
+    "@, please.",
+    "[What|How] about @?",
+    "[What is|What's|Do you have|Do we know|Do you see] @?",
+    "[Look up|Check|Find|See|Say|Report|Read out|Name] @[.|, please.| for me.]",
+    "[Can|Could|Will|Would] you [give me|get|look up|find|tell me|say] @?",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +58,30 @@ class Wordings:
     """The patterns of one family.
 
     Attributes:
-        train: Patterns seen in training.
-        evaluation: Patterns kept for evaluation.
+        train: Whole sentences seen in training.
+        evaluation: Whole sentences kept for evaluation.
+        deeds: What to do, in the imperative; training puts it into frames that all families share.
+        questions: What to find out, as a subordinate clause; training frames it likewise.
+        nouns: What to find out, as a noun; training frames it likewise.
     """
 
     train: tuple[str, ...]
     evaluation: tuple[str, ...]
+    deeds: tuple[str, ...]
+    questions: tuple[str, ...] = ()
+    nouns: tuple[str, ...] = ()
 
-    def of(self, pool: Pool) -> tuple[str, ...]:
-        """Return the patterns of a pool."""
-        return self.train if pool == "train" else self.evaluation
+    def pattern(self, pool: Pool, rng: random.Random) -> str:
+        """Return one pattern of a pool."""
+        if pool == "evaluation":
+            return rng.choice(self.evaluation)
+        if rng.random() >= _FRAMED_SHARE:
+            return rng.choice(self.train)
+        parts = [(_DEED_FRAMES, part) for part in self.deeds]
+        parts += [(_QUESTION_FRAMES, part) for part in self.questions]
+        parts += [(_NOUN_FRAMES, part) for part in self.nouns]
+        frames, part = rng.choice(parts)
+        return rng.choice(frames).replace("@", part)
 
 
 def expand(pattern: str, rng: random.Random) -> str:
@@ -61,7 +109,7 @@ def phrase(
         pool: Which patterns, greetings, reasons and closings to use.
     """
     around = _AROUND[pool]
-    core = expand(rng.choice(wordings.of(pool)), rng)
+    core = expand(wordings.pattern(pool, rng), rng)
     lead = expand(rng.choice(around.leads), rng) if rng.random() < around.lead_share else ""
     before = [aside for aside in asides if rng.random() < 0.4]
     after = [aside for aside in asides if aside not in before]
@@ -109,6 +157,13 @@ _AROUND: dict[Pool, _Around] = {
             "order #{}",
             "[the|that] order {}",
             "#{}",
+            "our #{}",
+            "order: {}",
+            "order id {}",
+            "[order |](#{})",
+            "order [no.|number] ({})",
+            "order [<{}>|'{}'|/{}/|*{}*]",
+            "[my|your|this|their] order {}",
         ),
         leads=(
             "[Hi|Hello|Hey][| there| team| all],",
@@ -123,6 +178,12 @@ _AROUND: dict[Pool, _Around] = {
             "[Before|After] [lunch|the meeting|the break],",
             "[From|For] [the front desk|accounts|sales|the shop]:",
             "[Okay|Right|So|Well|Now],",
+            "Dear [all|friend|desk|staff],",
+            "[Sorry|Pardon|Excuse me] [for the trouble|for asking|again|once more],",
+            "[Nice|Glad] to [meet you|be here|talk to you].",
+            "[While|Now that|As] you are [free|there|around],",
+            "[A second|The third|The last] [task|point|thing] [of|for] the [day|week|hour]:",
+            "[News|Work|Mail] from [the office|the phone|head office|the window]:",
         ),
         reasons=(
             "[It|This] is [for|about] the [weekly|daily|monthly] [report|list|review|meeting].",
@@ -135,6 +196,10 @@ _AROUND: dict[Pool, _Around] = {
             "[I|We] could not [find|do|see] it [myself|here|on my screen].",
             "[The|My|Our] [computer|screen|printer|terminal] is [down|slow|broken].",
             "[It is|This is] [ticket|case|reference] {digits}.",
+            "[A caller|The office|Head office|My sister] [rang|insists|waits|came] [an hour ago|this week|just now].",
+            "[I|We] [lost|closed|broke|forgot] the [paper|list|book|door] [yesterday|an hour ago|in the rush].",
+            "The [yearly|big|last] [check|summary|count] is [due|over|near].",
+            "[Ticket|Case] {digits} [is about this|was opened for it|needs this].",
         ),
         closings=(
             "Thanks[|!|.| a lot.| in advance.| for your help.]",
@@ -143,6 +208,9 @@ _AROUND: dict[Pool, _Around] = {
             "[Tell me|Say so|Report back|Let me know] when [done|it is done|you are done|that is done].",
             "[Cheers|Many thanks|Best regards|Bye][.|!]",
             "That is all[.| for now.| today.]",
+            "[You are|That is] [lovely|great|kind].",
+            "[I|We] would appreciate [it|that|your help].",
+            "[Talk to you|See you] [later|soon].",
         ),
     ),
     "evaluation": _Around(

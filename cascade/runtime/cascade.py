@@ -3,8 +3,10 @@
 import math
 import random
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,24 +16,29 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
-from pydantic import JsonValue, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import BaseModel, JsonValue
 
 from cascade import facts
 from cascade.backends import backend_for
 from cascade.backends.base import Backend
-from cascade.controller import home_lane
+from cascade.credentials import Credential
 from cascade.errors import ConfigError
-from cascade.events import Event, Started, encode
+from cascade.events import Event, Started
 from cascade.exchange import Delta
 from cascade.lanes import Capabilities, Lane, Prices
-from cascade.messages import UserMessage
+from cascade.messages import Content
 from cascade.policy import Policy
+from cascade.runtime.beginning import Commission, started
 from cascade.runtime.clock import Clock, SystemClock
 from cascade.runtime.driver import Driver, Surroundings
+from cascade.runtime.gatekeeper import Gatekeeper
+from cascade.runtime.ladder import check_ladder
+from cascade.runtime.opening import open_lanes
 from cascade.runtime.recording import new_recorder
 from cascade.runtime.result import Result
 from cascade.runtime.resumable import check_resumable
+from cascade.runtime.streaming import CLOSE_S, streamed
+from cascade.runtime.structured import problem_with
 from cascade.state import EMPTY, State
 from cascade.telemetry import Telemetry
 from cascade.tools import Tool, as_tools
@@ -50,8 +57,6 @@ BUNDLED_LANE = Lane(
 )
 """The small model that ships with the package, in this process."""
 
-CLOSE_S = 10.0
-
 Tools = Iterable[Tool | Callable[..., Any]]
 
 
@@ -65,6 +70,8 @@ class Cascade:
     Args:
         lanes: The ladder; the bundled local model by default.
         backends: Ready backends by lane name, for lanes that the package cannot open by itself.
+        credentials: Where keys come from, by lane name; a lane without an entry looks into its
+            provider's usual variable. A lane whose key is missing is left out with a warning.
         policy: What trajectories may spend and how they are run, unless a run says otherwise.
         traces: Folder in which each trajectory is recorded; `None` records nothing.
         record_content: Whether recorded trajectories hold what was said. Without it they cannot
@@ -83,6 +90,7 @@ class Cascade:
         *,
         lanes: Sequence[Lane] = (BUNDLED_LANE,),
         backends: Mapping[str, Backend] | None = None,
+        credentials: Mapping[str, Credential] | None = None,
         policy: Policy | None = None,
         traces: Path | str | None = None,
         record_content: bool = True,
@@ -94,20 +102,16 @@ class Cascade:
         meter_provider: MeterProvider | None = None,
         trace_content: bool = False,
     ) -> None:
-        names = [lane.name for lane in lanes]
-        if len(set(names)) < len(names):
-            raise ConfigError(f"each lane needs a name of its own; given: {', '.join(names)}")
         self._policy = policy or Policy()
-        home_lane(tuple(lanes), self._policy.home_lane)
         given = backends or {}
-        unknown = sorted(set(given) - set(names))
-        if unknown:
-            raise ConfigError(
-                f"backends are given for {', '.join(unknown)}; the lanes are: {', '.join(names)}"
-            )
+        check_ladder(lanes, home=self._policy.home_lane, backends=given)
         if max_trajectories < 1:
             raise ConfigError(f"max_trajectories is {max_trajectories}; at least 1 has to run")
-        self._backends = {lane.name: given.get(lane.name) or backend_for(lane) for lane in lanes}
+        keys = credentials or {}
+        self._backends = {
+            lane.name: given.get(lane.name) or backend_for(lane, keys.get(lane.name))
+            for lane in lanes
+        }
         self._lanes: tuple[Lane, ...] = ()
         self._traces = None if traces is None else Path(traces)
         self._record_content = record_content
@@ -118,26 +122,48 @@ class Cascade:
             backends=self._backends,
             clock=self._clock,
             telemetry=Telemetry(tracer_provider, meter_provider, trace_content),
+            gatekeeper=Gatekeeper(self._clock),
         )
         self._max_trajectories = max_trajectories
         self._places: anyio.Semaphore | None = None
         self._tasks: TaskGroup | None = None
         self._entered = False
 
+    @classmethod
+    def from_config(cls, path: Path | str | None = None, **overrides: Any) -> Self:
+        """A runtime as a configuration file describes it, environment variables included.
+
+        Args:
+            path: The file; by default the one that `CASCADE_CONFIG` names, else `cascade.toml` in
+                the current folder, else the bundled local model alone.
+            overrides: Arguments of the class; they count more than the file.
+
+        Raises:
+            ConfigError: The file or a variable must be changed; all faults are listed.
+        """
+        # Reading files is not what most programs do that import the runtime.
+        configured = import_module("cascade.config").load(path)
+        given: dict[str, Any] = {} if configured is None else configured.runtime_arguments()
+        return cls(**(given | overrides))
+
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ConfigError("the runtime is open already: enter it once and share it")
         self._entered = True
         try:
-            opened = [await backend.open() for backend in self._backends.values()]
+            opened = await open_lanes(self._backends, home=self._policy.home_lane)
             self._tasks = await anyio.create_task_group().__aenter__()
         except BaseException:
             self._entered = False
             await self._close_backends()
             raise
-        self._lanes = tuple(opened)
+        self._lanes = opened
         self._places = anyio.Semaphore(self._max_trajectories)
-        self._surroundings = replace(self._surroundings, threads=anyio.CapacityLimiter(math.inf))
+        self._surroundings = replace(
+            self._surroundings,
+            backends={lane.name: self._backends[lane.name] for lane in opened},
+            threads=anyio.CapacityLimiter(math.inf),
+        )
         return self
 
     async def __aexit__(
@@ -164,10 +190,11 @@ class Cascade:
 
     async def run(
         self,
-        task: str,
+        task: str | Sequence[Content],
         *,
         tools: Tools = (),
         system: str | None = None,
+        response_format: type[BaseModel] | None = None,
         policy: Policy | None = None,
         seed: int | None = None,
         trajectory_id: str | None = None,
@@ -178,9 +205,11 @@ class Cascade:
         """Runs one task to its end.
 
         Args:
-            task: What is to be done, in the user's words.
+            task: What is to be done, in the user's words, or in words and pictures.
             tools: What the models may call: tools, or plain typed functions.
             system: Text that stands before the conversation.
+            response_format: A pydantic model that the final answer is to be one of; each lane is
+                held to it by the best means that it has, and `Result.parsed` is the instance.
             policy: Instead of the runtime's.
             seed: Decides everything random; chosen and recorded where it is left out.
             trajectory_id: Its identity and the name of its file; made where it is left out.
@@ -192,32 +221,24 @@ class Cascade:
             ConfigError: Something about the call must change.
             TraceError: The trajectory cannot be recorded.
         """
-        made = as_tools(tools)
-        async with self._place():
-            # Made when its turn has come: waiting for it is not running time.
-            started = self._started(
-                task,
-                tools=made,
-                system=system,
-                policy=policy,
-                seed=seed,
-                trajectory_id=trajectory_id,
-                metadata=metadata,
-            )
-            return await self._drive(
-                EMPTY,
-                started,
-                tools=made,
-                recorder=new_recorder(self._traces, started, fsync=self._fsync),
-                on_event=on_event,
-                on_delta=on_delta,
-            )
+        commission = Commission(
+            task=task,
+            tools=as_tools(tools),
+            system=system,
+            response_format=response_format,
+            policy=policy,
+            seed=seed,
+            trajectory_id=trajectory_id,
+            metadata=metadata,
+        )
+        return await self._run(commission, on_event, on_delta=on_delta)
 
     async def resume(
         self,
         trace: Trace | Path | str,
         *,
         tools: Tools = (),
+        response_format: type[BaseModel] | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_delta: Callable[[Delta], None] | None = None,
     ) -> Result:
@@ -229,26 +250,35 @@ class Cascade:
         Args:
             trace: The recorded trajectory or its file.
             tools: The same tools as before.
+            response_format: The same form of the answer as before.
             on_event: Called with each new event.
             on_delta: Called with each piece of text as it is generated.
 
         Raises:
-            ConfigError: A tool or a lane that the trajectory uses is missing, or has another model.
+            ConfigError: A tool, a lane or the form of the answer that the trajectory uses is
+                missing, or is another one.
             TraceError: The trace cannot be continued, or another run is writing it.
         """
         if not isinstance(trace, Trace):
             trace = await anyio.to_thread.run_sync(read_trace, Path(trace))
         state = trace.state()
         if state.finished is not None:
-            return Result.of(state, trace.path)
+            return Result.of(state, trace.path, response_format)
         made = as_tools(tools)
         place = self._place()
-        check_resumable(state, tools=made, lanes=self._lanes, path=trace.path)
+        check_resumable(
+            state,
+            tools=made,
+            lanes=self._lanes,
+            response_format=response_format,
+            path=trace.path,
+        )
         async with place:
             return await self._drive(
                 state,
                 facts.resumed(state, self._clock.utc()),
                 tools=made,
+                response_format=response_format,
                 recorder=None if trace.path is None else Recorder.reopen(trace, fsync=self._fsync),
                 on_event=on_event,
                 on_delta=on_delta,
@@ -256,10 +286,11 @@ class Cascade:
 
     async def stream(
         self,
-        task: str,
+        task: str | Sequence[Content],
         *,
         tools: Tools = (),
         system: str | None = None,
+        response_format: type[BaseModel] | None = None,
         policy: Policy | None = None,
         seed: int | None = None,
         trajectory_id: str | None = None,
@@ -273,46 +304,48 @@ class Cascade:
         """
         if self._tasks is None:
             raise _not_entered()
-        sender, receiver = anyio.create_memory_object_stream[Event](math.inf)
-        scope = anyio.CancelScope()
-        stopped = anyio.Event()
-        raised: list[Exception] = []
+        commission = Commission(
+            task=task,
+            tools=as_tools(tools),
+            system=system,
+            response_format=response_format,
+            policy=policy,
+            seed=seed,
+            trajectory_id=trajectory_id,
+            metadata=metadata,
+        )
+        run = partial(self._run, commission, on_delta=on_delta)
+        events = streamed(self._tasks, run)
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
-        def publish(event: Event) -> None:
-            # A reader that left does not keep the log from getting its last words.
-            with suppress(anyio.BrokenResourceError):
-                sender.send_nowait(event)
-
-        async def produce() -> None:
-            with sender, scope:
-                try:
-                    await self.run(
-                        task,
-                        tools=tools,
-                        system=system,
-                        policy=policy,
-                        seed=seed,
-                        trajectory_id=trajectory_id,
-                        metadata=metadata,
-                        on_event=publish,
-                        on_delta=on_delta,
-                    )
-                except Exception as error:  # noqa: BLE001 - handed over to the reader below
-                    raised.append(error)
-                finally:
-                    stopped.set()
-
-        self._tasks.start_soon(produce)
-        try:
-            with receiver:
-                async for event in receiver:
-                    yield event
-        finally:
-            scope.cancel()
-            with anyio.move_on_after(CLOSE_S, shield=True):
-                await stopped.wait()
-        if raised:
-            raise raised[0]
+    async def _run(
+        self,
+        commission: Commission,
+        on_event: Callable[[Event], None] | None,
+        *,
+        on_delta: Callable[[Delta], None] | None,
+    ) -> Result:
+        async with self._place():
+            # Made when its turn has come: waiting for it is not running time.
+            first = started(
+                commission,
+                policy=self._policy,
+                lanes=self._lanes,
+                clock=self._clock,
+                rng=self._rng,
+                content=self._record_content,
+            )
+            return await self._drive(
+                EMPTY,
+                first,
+                tools=commission.tools,
+                response_format=commission.response_format,
+                recorder=new_recorder(self._traces, first, fsync=self._fsync),
+                on_event=on_event,
+                on_delta=on_delta,
+            )
 
     async def _drive(
         self,
@@ -320,6 +353,7 @@ class Cascade:
         first: Event,
         *,
         tools: Sequence[Tool],
+        response_format: type[BaseModel] | None,
         recorder: Recorder | None,
         on_event: Callable[[Event], None] | None,
         on_delta: Callable[[Delta], None] | None,
@@ -333,6 +367,7 @@ class Cascade:
             tools={tool.name: tool for tool in tools},
             sinks=sinks,
             on_delta=on_delta,
+            check=None if response_format is None else partial(problem_with, response_format),
         )
         try:
             driver.append(first)
@@ -340,50 +375,14 @@ class Cascade:
         finally:
             if recorder is not None:
                 recorder.close()
-            for backend in self._backends.values():
+            for backend in self._surroundings.backends.values():
                 backend.release(head.trajectory_id)
-        return Result.of(final, None if recorder is None else recorder.path)
+        return Result.of(final, None if recorder is None else recorder.path, response_format)
 
     def _place(self) -> anyio.Semaphore:
         if self._places is None:
             raise _not_entered()
         return self._places
-
-    def _started(
-        self,
-        task: str,
-        *,
-        tools: Sequence[Tool],
-        system: str | None,
-        policy: Policy | None,
-        seed: int | None,
-        trajectory_id: str | None,
-        metadata: Mapping[str, JsonValue] | None,
-    ) -> Started:
-        policy = policy or self._policy
-        home_lane(self._lanes, policy.home_lane)
-        at = self._clock.utc()
-        made_id = f"{at:%Y%m%dT%H%M%S}-{self._rng.getrandbits(32):08x}"
-        try:
-            started = Started(
-                seq=1,
-                at=at,
-                trajectory_id=trajectory_id or made_id,
-                task=UserMessage.of(task),
-                system=system,
-                tools=tuple(tool.spec for tool in tools),
-                policy=policy,
-                policy_digest=policy.digest,
-                lanes=self._lanes,
-                seed=self._rng.getrandbits(31) if seed is None else seed,
-                content="full" if self._record_content else "omitted",
-                metadata=dict(metadata or {}),
-            )
-            encode(started)
-        except (ValidationError, PydanticSerializationError) as error:
-            # A lone surrogate, for one: it cannot be written as UTF-8, and so neither sent.
-            raise ConfigError(f"the trajectory cannot be recorded or sent: {error}") from error
-        return started
 
     async def _close_backends(self) -> None:
         with anyio.move_on_after(CLOSE_S, shield=True):

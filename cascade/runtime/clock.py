@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import anyio
+import anyio.lowlevel
+
 __all__ = ["Clock", "SystemClock", "TickingClock"]
 
 
@@ -19,6 +22,10 @@ class Clock(Protocol):
         """Seconds that never go back, for durations."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Comes back when the clock has moved on by so much; at once where that is not above 0."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -31,6 +38,10 @@ class SystemClock:
         """Seconds since some moment."""
         return time.monotonic()
 
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await anyio.sleep(max(seconds, 0.0))
+
 
 @dataclass(slots=True)
 class TickingClock:
@@ -38,7 +49,7 @@ class TickingClock:
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     tick: timedelta = timedelta(milliseconds=1)
-    _reads: int = field(default=0, init=False)
+    _elapsed_s: float = field(default=0.0, init=False)
 
     def utc(self) -> datetime:
         """The next moment, UTC."""
@@ -46,6 +57,13 @@ class TickingClock:
         return self.now
 
     def monotonic(self) -> float:
-        """The number of readings, in ticks' seconds."""
-        self._reads += 1
-        return self._reads * self.tick.total_seconds()
+        """Seconds, a tick for each reading and what was slept."""
+        self._elapsed_s += self.tick.total_seconds()
+        return self._elapsed_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Moves on without waiting."""
+        passed_s = max(seconds, 0.0)
+        self.now += timedelta(seconds=passed_s)
+        self._elapsed_s += passed_s
+        await anyio.lowlevel.checkpoint()

@@ -4,20 +4,21 @@ import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import assert_never
+from typing import Self, assert_never
 
 import anyio
 from opentelemetry.trace import Span
 
 from cascade import facts
 from cascade.backends.base import Backend, Hop
-from cascade.controller import CallLane, Record, RunTools, Stop, decide
-from cascade.errors import BackendError, BackendRefused, BackendTimeout
+from cascade.controller import CallLane, Record, RunTools, Stop, Wait, decide
+from cascade.errors import BackendError, BackendTimeout
 from cascade.events import Drafted, Event, Failed, Interrupted
-from cascade.exchange import Delta, Usage
+from cascade.exchange import Delta, Draft, Request, Usage
 from cascade.messages import ToolCall
 from cascade.runtime.clock import Clock
 from cascade.runtime.exceptions import one_exception
+from cascade.runtime.gatekeeper import Gatekeeper
 from cascade.runtime.toolbox import run_tool
 from cascade.state import State, fold
 from cascade.telemetry import Telemetry
@@ -39,6 +40,7 @@ class Surroundings:
     """By lane name."""
     clock: Clock
     telemetry: Telemetry
+    gatekeeper: Gatekeeper
     threads: anyio.CapacityLimiter | None = None
     """For sync tools; without a limit, as waiting for a thread would count as running time."""
 
@@ -58,17 +60,23 @@ class Driver:
         tools: Mapping[str, Tool],
         sinks: Sequence[Callable[[Event], None]] = (),
         on_delta: Callable[[Delta], None] | None = None,
+        check: Callable[[Draft], str | None] | None = None,
     ) -> None:
         self.state = state
         self._backends = surroundings.backends
         self._clock = surroundings.clock
         self._telemetry = surroundings.telemetry
+        self._gatekeeper = surroundings.gatekeeper
         self._threads = surroundings.threads
         self._tools = tools
         self._sinks = sinks
         self._on_delta = on_delta
+        self._check = check
+        """Says what is wrong with a draft that is well formed, in words for the model."""
         self._closed = False
         """Whether nothing more may be appended: the log has its last word, or cannot be written."""
+        self._said = False
+        """Whether the listener was given text of the call under way."""
 
     def append(self, event: Event) -> None:
         """Makes *event* part of the log.
@@ -116,6 +124,9 @@ class Driver:
                     await self._call(action, span)
                 case RunTools():
                     await self._run_tools(action, span)
+                case Wait():
+                    wait = action.until - self._clock.utc()
+                    await self._clock.sleep(wait.total_seconds())
                 case Stop():
                     return
                 case _:
@@ -125,19 +136,23 @@ class Driver:
         span = self._telemetry.call(parent, action, self.state)
         began = self._clock.monotonic()
         request = action.request if self._on_delta is None else replace(action.request, stream=True)
-        limit_s = None if request.timeout_s is None else request.timeout_s + GRACE_S
         event: Drafted | Failed | Interrupted | None = None
         hop: Hop | None = None
+        self._said = False
         try:
-            with anyio.move_on_after(limit_s) as scope:
-                async with self._backends[action.lane.name].call(action.view, request) as hop:
-                    await self._listen(hop)
-                    scope.deadline = math.inf  # the draft is there and will not be thrown away
-                    event = facts.drafted(self.state, hop.draft, self._clock.utc())
-                    self.append(event)
-            if scope.cancelled_caught:
-                message = f"no answer {GRACE_S:g} s after its deadline"
-                raise BackendTimeout(message, backend=action.lane.backend)  # noqa: TRY301 - to record it like one of the backend's own
+            # Inside, so that a call that hangs counts against its lane.
+            async with self._gatekeeper.call(action.lane, action.view, request) as admitted:
+                request = _shortened(request, admitted.waited_s)
+                with _limited(request) as scope:
+                    async with self._backends[action.lane.name].call(action.view, request) as hop:
+                        await self._listen(hop)
+                        scope.deadline = math.inf  # the draft is there and will not be thrown away
+                        admitted.served(hop.draft.usage)
+                        event = self._drafted(hop.draft)
+                        self.append(event)
+                if scope.cancelled_caught:
+                    message = f"no answer {GRACE_S:g} s after its deadline"
+                    raise BackendTimeout(message, backend=action.lane.backend)  # noqa: TRY301 - to record it like one of the backend's own
         except BaseException as error:
             if event is not None:
                 raise
@@ -146,19 +161,21 @@ class Driver:
                 event = facts.interrupted(self.state, self._clock.utc(), usage=usage)
                 self.append(event)
                 raise
-            retryable = not isinstance(error, BackendRefused)
-            event = facts.failed(
-                self.state, error, self._clock.utc(), usage=usage, retryable=retryable
-            )
+            event = facts.failed(self.state, error, self._clock.utc(), usage=usage, said=self._said)
             self.append(event)
         finally:
             self._telemetry.end_call(span, action.lane, event, self._clock.monotonic() - began)
+
+    def _drafted(self, draft: Draft) -> Drafted:
+        problem = None if self._check is None else self._check(draft)
+        return facts.drafted(self.state, draft, self._clock.utc(), problem=problem)
 
     async def _listen(self, hop: Hop) -> None:
         deltas = aiter(hop)
         try:
             async for delta in deltas:
                 if self._on_delta is not None:
+                    self._said = self._said or bool(delta.text)
                     self._on_delta(delta)
         finally:
             # A listener that raised leaves a generator in the middle of its work.
@@ -203,3 +220,29 @@ class Driver:
     def _may_run_in_parallel(self, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)
         return tool is not None and tool.spec.parallel
+
+
+class _Unlimited:
+    """Stands in for a cancel scope where there is no deadline: a scope costs a tenth of a call."""
+
+    deadline = math.inf
+    cancelled_caught = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Nothing to catch."""
+
+
+def _limited(request: Request) -> anyio.CancelScope | _Unlimited:
+    if request.timeout_s is None:
+        return _Unlimited()
+    return anyio.move_on_after(request.timeout_s + GRACE_S)
+
+
+def _shortened(request: Request, waited_s: float) -> Request:
+    """The request with what is left of its time."""
+    if request.timeout_s is None or not waited_s:
+        return request
+    return replace(request, timeout_s=max(request.timeout_s - waited_s, 0.0))

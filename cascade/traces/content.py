@@ -19,7 +19,7 @@ from cascade.events import (
     ToolStarted,
 )
 from cascade.exchange import ToolSpec
-from cascade.messages import AssistantMessage, AssistantPart, Reasoning, Text, ToolCall
+from cascade.messages import AssistantMessage, AssistantPart, Content, Reasoning, Text, ToolCall
 
 __all__ = ["ArgumentNames", "argument_names", "without_content"]
 
@@ -79,7 +79,7 @@ def without_content(event: Event, known: ArgumentNames) -> Event:
             assert_never(event)
 
 
-def _blank(parts: tuple[Text, ...]) -> tuple[Text, ...]:
+def _blank(parts: tuple[Content, ...]) -> tuple[Text, ...]:
     return tuple(Text(text="") for _ in parts)
 
 

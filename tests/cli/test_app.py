@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
-NAMES = ("run", "eval", "resume", "show", "doctor")
+NAMES = ("run", "eval", "resume", "show", "init", "lanes", "doctor")
 
 
 def test_help_teaches_each_command_the_exit_codes_and_the_models(command: Command):

@@ -127,7 +127,7 @@ def tool_finished(outcome: Any, text: str) -> ToolFinished:
                 role="draft",
                 error="BackendTimeout",
                 message="too slow",
-                retryable=True,
+                failure="timeout",
                 usage=Usage(),
                 cost_usd=None,
             ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,27 @@ def test_a_success_rate_that_is_no_number_is_a_usage_error(command: Command):
 def test_budgets_that_were_given_replace_the_default_ones():
     options = RuntimeOptions(max_steps=3, max_usd=0.1)
     assert options.policy().budget == Budget(steps=3, usd=Decimal("0.1"))
+
+
+def test_a_key_goes_to_no_other_server_than_the_configured_one():
+    Path("cascade.toml").write_text(
+        '[lanes.own]\nprovider = "openai"\nmodel = "m"\n'
+        '[lanes.other]\nbackend = "openai"\nmodel = "m"\ntier = 2\n'
+        'endpoint = "https://example.test/v1"\napi_key_env = "OTHER_KEY"',
+        encoding="utf-8",
+    )
+    options = RuntimeOptions(config=Path("cascade.toml"))
+    own, other = options.lanes()
+    opened = own.model_copy(update={"endpoint": "https://api.openai.com/v1"})
+    assert set(options.credentials((opened, other))) == {"own", "other"}
+    moved = [
+        lane.model_copy(update={"endpoint": f"https://{host}/v1"})
+        for lane in (own, other)
+        for host in ("evil.test", "api.openai.com.evil.test", "api.anthropic.com")
+    ]
+    for lane in moved:
+        assert options.credentials((lane,)) == {}
+    assert options.credentials((own.model_copy(update={"backend": "anthropic"}),)) == {}
 
 
 def test_budgets_are_checked_wherever_they_come_from():

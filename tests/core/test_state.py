@@ -20,7 +20,7 @@ from cascade.events import (
 )
 from cascade.exchange import Draft, Usage
 from cascade.messages import Text, ToolResult
-from cascade.policy import Budget, Policy
+from cascade.policy import Budget, Policy, Retries
 from cascade.state import EMPTY, State, fold, fold_all
 
 DOWN = BackendUnavailable("down", backend="scripted")
@@ -36,7 +36,7 @@ replies = st.lists(st.sampled_from(REPLIES), max_size=8)
 
 
 def log_of(script: Sequence[Draft | BackendError]) -> list[Event]:
-    policy = Policy(budget=Budget(tool_calls=8), max_failures=2, max_redrafts=2)
+    policy = Policy(budget=Budget(tool_calls=8), retries=Retries(on_a_lane=3), max_redrafts=2)
     simulation = Simulation([*script, draft(text="the answer")] * 2, policy)
     simulation.run()
     return simulation.events

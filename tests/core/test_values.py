@@ -28,7 +28,7 @@ from cascade.messages import (
 )
 from cascade.policy import Policy
 from cascade.state import EMPTY, Rejected, State, fold
-from cascade.views import home_view
+from cascade.views import lane_view
 
 ACCEPTED = Account("local", "draft", "accepted")
 
@@ -106,7 +106,7 @@ def test_call_ids_are_unique_and_repeatable_and_hide_the_owner():
 
 def test_the_view_is_the_transcript_itself_while_nothing_was_rejected():
     state = fold(EMPTY, started())
-    view = home_view(state)
+    view = lane_view(state, "scripted")
     assert view.messages is state.transcript
     assert view.trajectory_id == "t"
 
@@ -155,7 +155,7 @@ def test_a_draft_with_half_of_an_escaped_pair_can_be_recorded():
 
 def test_an_error_with_an_odd_message_can_be_recorded():
     error = BackendUnavailable("at \ud800", backend="x")
-    event = facts.failed(deciding(), error, AT, usage=Usage(), retryable=True)
+    event = facts.failed(deciding(), error, AT, usage=Usage())
     assert event.message == "at ?"
 
 
@@ -208,8 +208,8 @@ def test_errors_say_where():
     assert str(TraceError("broken")) == "broken"
     assert str(TraceError("broken", path=Path("a.jsonl"))) == "a.jsonl: broken"
     assert str(TraceError("broken", path=Path("a.jsonl"), line=3)) == "a.jsonl, line 3: broken"
-    down = BackendUnavailable("down", backend="b", request_id="r", retry_after=2.0)
-    assert (down.backend, down.request_id, down.retry_after) == ("b", "r", 2.0)
+    down = BackendUnavailable("down", backend="b", request_id="r", retry_after_s=2.0)
+    assert (down.backend, down.request_id, down.retry_after_s) == ("b", "r", 2.0)
     assert isinstance(down, CascadeError)
 
 
@@ -223,7 +223,7 @@ def test_a_rejected_call_is_shown_as_text_since_it_will_never_have_a_result() ->
         (AssistantMessage(parts=(call,)), "(a tool call)"),
     ):
         shown = replace(state, rejected=(Rejected(message=message, reason="It was cut off."),))
-        _, draft, request = home_view(shown).messages
+        _, draft, request = lane_view(shown, "scripted").messages
         assert draft.role == "assistant"
         assert draft.calls == ()
         assert draft.text == said

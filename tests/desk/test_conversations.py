@@ -1,6 +1,7 @@
 """What the model learns from: the oracle's steps as the chat template writes them."""
 
 import random
+import re
 
 import pytest
 
@@ -40,6 +41,23 @@ def test_a_conversation_is_written_in_the_hermes_form():
         "<|im_start|>assistant\nA<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
+
+
+def test_words_are_changed_in_some_prompts_but_not_what_the_task_turns_on():
+    changed = 0
+    for seed in range(300):
+        rng = random.Random(seed)
+        task = make_task(rng.choice(("note", "mark", "audit")), "train", seed)
+        prompt = conversation(task, rng).messages[1]["content"]
+        changed += prompt != task.prompt
+        for pattern in (
+            r'"[^"]*"',
+            r"\b\d{4}\b",
+            r"\w+/[\w-]+\.txt",
+            r"\b(?:open|shipped|closed)\b",
+        ):
+            assert re.findall(pattern, prompt) == re.findall(pattern, task.prompt)
+    assert 30 < changed < 150
 
 
 def test_results_that_follow_each_other_share_a_turn():

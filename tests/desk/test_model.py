@@ -63,8 +63,7 @@ def test_others_render_the_template_as_training_did(player: Player):
 
 
 @pytest.mark.slow
-def test_routine_tasks_are_solved_in_known_words_and_often_in_new_ones(player: Player):
-    # The bounds are those of the interim model (MODEL_CARD.md); a better one is to raise them.
+def test_routine_tasks_are_solved_in_known_words_and_in_new_ones(player: Player):
     known, new = (
         [
             play(player, task.desk).success
@@ -72,15 +71,15 @@ def test_routine_tasks_are_solved_in_known_words_and_often_in_new_ones(player: P
         ]
         for split in ("familiar", "evaluation")
     )
-    assert sum(known) >= 0.85 * len(known)
-    assert sum(new) >= 0.4 * len(new)
+    assert sum(known) >= 0.9 * len(known)
+    assert sum(new) >= 0.8 * len(new)
 
 
 @pytest.mark.slow
 def test_the_hard_families_are_mostly_not(player: Player):
     hard = tuple(name for name, family in FAMILIES.items() if family.level == "hard")
     runs = [play(player, task.desk) for task in DeskSuite(families=hard).tasks(24, 11)]
-    assert sum(run.success for run in runs) < 0.6 * len(runs)
+    assert sum(run.success for run in runs) < 0.5 * len(runs)
 
 
 def first_call(player: Player, made: Conversation) -> Call | None:

@@ -223,7 +223,7 @@ async def test_a_runtime_is_entered_once_at_a_time():
         ({"backends": {"typo": ScriptedBackend(())}}, "given for typo; the lanes are: local"),
         (
             {"lanes": (BUNDLED_LANE.model_copy(update={"backend": "none_such"}),)},
-            "names backend 'none_such'; there are: llama_cpp",
+            "names backend 'none_such'; there are: anthropic, llama_cpp, openai",
         ),
     ],
 )

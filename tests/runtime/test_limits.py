@@ -98,7 +98,7 @@ def test_a_model_that_never_answers_is_given_up_when_the_time_is_up():
     assert 10 <= took < 20
     failed = next(event for event in events if isinstance(event, Failed))
     assert failed.error == "BackendTimeout"
-    assert failed.retryable
+    assert failed.failure == "timeout"
     assert result.state.ledger.total.usage == Usage(input_tokens=1)
 
 

@@ -22,7 +22,7 @@ from cascade.backends.llama.models import LoadedModel, load
 from cascade.backends.llama.prompts import Begin, Conversation, Prompt
 from cascade.backends.llama.settings import LlamaSettings
 from cascade.errors import BackendRefused, ConfigError, ContextExceeded, ModelError
-from cascade.exchange import Delta, Draft, Request, Usage, View
+from cascade.exchange import Delta, Draft, OutputSchema, Request, Usage, View
 from cascade.lanes import Capabilities, Lane
 
 __all__ = ["LlamaBackend", "LlamaHop"]
@@ -67,7 +67,7 @@ class LlamaBackend:
 
     @property
     def grammars(self) -> Mapping[str, Grammar | None]:
-        """The grammars made so far, by their tools."""
+        """The grammars made so far, by their tools and form of answer."""
         return self._grammars
 
     @property
@@ -97,6 +97,7 @@ class LlamaBackend:
             parallel_tools=chat is not None and chat.capabilities.parallel_calls,
             log_probabilities=True,
             grammar=True,
+            structured_output="grammar",
         )
         return self._lane.model_copy(
             update={"context_tokens": self.engine.context_tokens, "capabilities": capabilities}
@@ -162,17 +163,24 @@ class LlamaBackend:
         """The identity of a trajectory's sequence in the engine."""
         return f"{self._lane.name}/{trajectory_id}"
 
-    def grammar(self, conversation: Conversation, opening: str) -> Grammar | None:
-        """The grammar that holds tool calls to the tools' schemas; made once for a set of tools."""
-        if not conversation.tools:
+    def grammar(
+        self, conversation: Conversation, opening: str, output: OutputSchema | None = None
+    ) -> Grammar | None:
+        """The grammar of tool calls and of an answer in the form of *output*.
+
+        It is made once for a set of tools, a form and what the prompt leaves open.
+        """
+        answer = None if output is None else output.definition
+        if not conversation.tools and answer is None:
             return None
-        key = json.dumps([conversation.tools, opening])
+        key = json.dumps([conversation.tools, opening, answer])
         if key not in self._grammars:
             chat = conversation.chat
             made = chat.grammar(
                 conversation.tools,
                 generation_prompt=opening,
                 parallel=chat.capabilities.parallel_calls,
+                answer=answer,
             )
             self._grammars[key] = None if made is None else _engine_grammar(made)
         return self._grammars[key]
@@ -272,7 +280,7 @@ class LlamaHop:
                 seed=request.seed,
                 stop=(*sampling.stop, *self._conversation.chat.stop_strings),
             ),
-            grammar=self._backend.grammar(self._conversation, prompt.opening),
+            grammar=self._backend.grammar(self._conversation, prompt.opening, self._view.output),
             on_token=self._count,
             deadline=(None if request.timeout_s is None else time.monotonic() + request.timeout_s),
         )
@@ -292,7 +300,10 @@ class LlamaHop:
         else:
             conversation.forget()
         parsed = conversation.chat.parse(
-            generation.text, conversation.tools, generation_prompt=prompt.opening
+            generation.text,
+            conversation.tools,
+            generation_prompt=prompt.opening,
+            structured=self._view.output is not None,
         )
         self._draft = draft_of(
             generation,

@@ -1,11 +1,12 @@
 """Between our messages and the plain dictionaries that chat templates are written for."""
 
+import json
 from typing import Any, assert_never
 
-from cascade.exchange import ToolSpec
+from cascade.exchange import OutputSchema, ToolSpec, View
 from cascade.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
-__all__ = ["ChatMessage", "chat_messages", "chat_tools"]
+__all__ = ["ChatMessage", "chat_messages", "chat_tools", "system_messages"]
 
 ChatMessage = dict[str, Any]
 """A message as chat templates know it: `role`, `content` and, on calls, `tool_calls`."""
@@ -24,6 +25,13 @@ def chat_tools(tools: tuple[ToolSpec, ...]) -> list[dict[str, Any]]:
         }
         for tool in tools
     ]
+
+
+def system_messages(view: View) -> list[ChatMessage]:
+    """What stands before a view's messages: its system text, and the form of the final answer."""
+    form = None if view.output is None else _form(view.output)
+    text = "\n\n".join(part for part in (view.system, form) if part is not None)
+    return [] if view.system is None and form is None else [{"role": "system", "content": text}]
 
 
 def chat_messages(message: Message) -> list[ChatMessage]:
@@ -45,6 +53,14 @@ def chat_messages(message: Message) -> list[ChatMessage]:
             ]
         case _:
             assert_never(message)
+
+
+def _form(output: OutputSchema) -> str:
+    schema = json.dumps(output.definition, ensure_ascii=False)
+    return (
+        "Your final answer must be a JSON object that fits this JSON schema, with nothing before "
+        f"or after it:\n{schema}"
+    )
 
 
 def _assistant(message: AssistantMessage) -> ChatMessage:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
 
-from cascade.backends.llama.chat import ParsedOutput
+from cascade.backends.llama.chat import ParsedOutput, value_spans
 from cascade.backends.llama.engine import Generation, TokenInfo
 from cascade.exchange import (
     Draft,
@@ -77,13 +77,23 @@ def draft_of(
             total_s=round(timing.first_token_s + timing.decode_s, 6),
         ),
         served_model=model,
-        tokens=token_statistics(generation, parsed),
+        tokens=token_statistics(generation, parsed, structured=view.output is not None),
         problem=None if problem is None else f"It could not be read: {problem}.",
     )
 
 
-def token_statistics(generation: Generation, parsed: ParsedOutput) -> TokenStatistics:
-    """Per-token figures, with the tokens that name tools, arguments and values marked."""
+def token_statistics(
+    generation: Generation, parsed: ParsedOutput, *, structured: bool = False
+) -> TokenStatistics:
+    """Per-token figures, with the tokens that name tools, arguments and values marked.
+
+    Args:
+        generation: What the engine gave back.
+        parsed: The same text, read by the model's dialect.
+        structured: The answer is a JSON object. Then each value in it is an `answer` span and the
+            keys and punctuation, which its schema settles, are in none; while it is not complete,
+            all of it is one span as of any other answer.
+    """
     tokens = generation.tokens
     ends = _ends(tokens)
     spans = [
@@ -95,8 +105,11 @@ def token_statistics(generation: Generation, parsed: ParsedOutput) -> TokenStati
     if answer and not parsed.calls:
         start = generation.text.rfind(answer)
         if start >= 0:
-            end = start + len(answer)
-            spans.append(_span(ends, kind="answer", start=start, end=end))
+            parts = [(part.start, part.end) for part in value_spans(answer)] if structured else []
+            spans += [
+                _span(ends, kind="answer", start=start + first, end=start + last)
+                for first, last in parts or [(0, len(answer))]
+            ]
     spans += _grammar_spans(tokens)
     return TokenStatistics(
         logprobs=tuple(round(token.logprob, _DECIMALS) for token in tokens),

@@ -15,7 +15,12 @@ from typing import Any
 from pydantic import JsonValue
 
 from cascade.backends.llama.chat import ChatFormat
-from cascade.backends.llama.conversion import ChatMessage, chat_messages, chat_tools
+from cascade.backends.llama.conversion import (
+    ChatMessage,
+    chat_messages,
+    chat_tools,
+    system_messages,
+)
 from cascade.exchange import ToolSpec, View
 from cascade.messages import AssistantMessage, Message
 
@@ -125,10 +130,7 @@ class Conversation:
         for message in view.messages[kept:]:
             self._sources.append(message)
             self._messages.append(chat_messages(message))
-        system: list[ChatMessage] = []
-        if view.system is not None:
-            system.append({"role": "system", "content": view.system})
-        return system + [one for group in self._messages for one in group]
+        return system_messages(view) + [one for group in self._messages for one in group]
 
     def _added(self, rendered: str) -> str | None:
         """What follows the last prompt and its answer; `None` where they are not there any more."""

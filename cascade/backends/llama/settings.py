@@ -1,19 +1,19 @@
 """What a lane can tell the llama.cpp backend."""
 
-from collections.abc import Mapping
-from typing import Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import JsonValue, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import JsonValue, NonNegativeInt, PositiveInt
 
 from cascade.backends.llama.engine import EngineSettings
-from cascade.errors import ConfigError
-from cascade.frozen import Frozen
+from cascade.backends.settings import BackendSettings
 
 __all__ = ["LlamaSettings"]
 
 
-class LlamaSettings(Frozen):
+class LlamaSettings(BackendSettings):
     """How a model is loaded and its context made. Zero lets the model and the machine decide."""
+
+    whose: ClassVar[str] = "llama.cpp"
 
     threads: NonNegativeInt = 0
     """Threads while single tokens are generated."""
@@ -46,23 +46,6 @@ class LlamaSettings(Frozen):
     """Further variables of the chat template, such as `{"reasoning_effort": "low"}`."""
     chat_template: str | None = None
     """A Jinja template instead of the one in the model file."""
-
-    @classmethod
-    def of(cls, settings: Mapping[str, JsonValue]) -> Self:
-        """Settings as a lane gives them.
-
-        Raises:
-            ConfigError: One is unknown or has the wrong type.
-        """
-        try:
-            return cls.model_validate(dict(settings))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            known = ", ".join(cls.__pydantic_fields__)
-            raise ConfigError(
-                f"llama.cpp setting {where!r}: {first['msg']}. The settings are: {known}"
-            ) from error
 
     def engine(self, context_tokens: int | None) -> EngineSettings:
         """The part of them that the engine takes."""

@@ -86,6 +86,22 @@ CUSTOMER_FAMILIES = (
                 "[How|As what] is {name} [ranked|rated]? [I need the tier|Tell me the tier].",
                 "The tier of {name}[|, please| is missing here]: [look it up|what is it].",
             ),
+            deeds=(
+                "look up {name} and [say|tell me|give me] the tier",
+                "look at {name} for the tier",
+                "check [customer |]{name} [for the tier|and name the tier]",
+            ),
+            questions=(
+                "[which|what] tier {name} [has|is in|belongs to|is on|got]",
+                "[which|what] tier [we hold|is noted|is kept|stands] for {name}",
+                "to [which|what] tier {name} [goes|is assigned]",
+                "[whether|if] {name} is [gold|silver|basic|platinum] or [not|something else|what]",
+                "[in|on] [which|what] tier {name} is",
+            ),
+            nouns=(
+                "the [tier|customer tier] [of|for] [our customer |]{name}",
+                "the tier {name} [has|is in|belongs to]",
+            ),
             evaluation=(
                 "Please say which tier [we have|is on file] for {name}.",
                 "Do you know the tier of {name}?",
@@ -116,6 +132,19 @@ CUSTOMER_FAMILIES = (
                 '[A|One] message [goes|must go] to {name}: "{text}"[.|]',
                 '[Contact|Reach out to] {name} [with|and say] "{text}".',
                 '[Notify|Alert] [customer |]{name}[ with|:] "{text}".',
+                'The [message|text|words] "{text}" [must|has to|is to|will] [go|be sent|be told] to {name}.',
+                '{name} [wants|waits|has] to [know|hear]: "{text}"[.|]',
+                'What {name} [must|should] [read|hear|be told] is "{text}".',
+            ),
+            deeds=(
+                '[tell|inform|message] {name} [that |]"{text}"',
+                'let {name} [know|hear|see] "{text}"',
+                '[send|write|give|drop] {name} [a|the|this] [message|text|line|word]: "{text}"',
+                '[say|write|pass on|forward|report] [that |]"{text}" to [customer |]{name}',
+                'get [word|the text|this] to {name}: "{text}"',
+                'send the [text|words|message] "{text}" [on |over |out |]to {name}',
+                'have "{text}" [sent|told|written|forwarded] to {name}',
+                'message {name} [with|and say] "{text}"',
             ),
             evaluation=(
                 'Would you let {name} know that "{text}"?',
@@ -146,6 +175,17 @@ CUSTOMER_FAMILIES = (
                 'Message [for|to] [the buyer|the customer] of {order}: "{text}"[.|]',
                 '[Pass|Forward] "{text}" [on |]to [the buyer|the customer] of {order}.',
                 '[Who|Whoever] bought {order} should get the message "{text}".',
+                'The [buyer|one|customer|person] who [placed|ordered] {order} [gets|must get|should hear|needs] [the message |the text |]"{text}".',
+                'Whoever [placed|ordered] {order} [must|should|has to] [know|hear|be told] "{text}".',
+            ),
+            deeds=(
+                '[tell|inform|message] [the buyer of|the customer of|whoever bought|the one who placed|the person behind] {order} [that |]"{text}"',
+                'let [the buyer of|whoever ordered|the one who placed|the customer behind] {order} [hear|see|learn] "{text}"',
+                'look up [who|the person that] [bought|placed|ordered] {order} and [send|write|tell|message] [them|that person] "{text}"',
+                'say "{text}" to [the buyer of|whoever bought|the one who placed|the person behind] {order}',
+                'bring the [text|line|words|message] "{text}" to [the buyer of|whoever ordered|the one who placed] {order}',
+                'send [the buyer of|the customer of|whoever placed|the one who ordered] {order} [the message|the text|a line]: "{text}"',
+                'have "{text}" [sent|told|written] to [the buyer of|whoever ordered|the customer behind] {order}',
             ),
             evaluation=(
                 'The person who bought {order} must be told "{text}".',
@@ -174,6 +214,22 @@ CUSTOMER_FAMILIES = (
                 "[Name|Say|Give me] the item that {name} ordered [last|most recently].",
                 "[Look|Go] through the orders of {name}: what is the [newest|latest|last] [item|thing]?",
                 "The [last|latest|most recent] thing [ordered|bought] by {name}: what is it?",
+                "When {name} ordered the last time, [which|what] [item|thing] was it?",
+                "Of all [the orders|purchases] [of|by|from] {name}, [which|what] [is|was] the [last|newest] item?",
+            ),
+            deeds=(
+                "look at the [last|latest|newest] order [of|by|from] {name} and [say|name|tell me] the item",
+                "go to {name}'s [last|latest|newest] order and [read|give] me the item",
+            ),
+            questions=(
+                "[which|what] [item|thing|product] {name} [got|bought|ordered|chose] [last|most recently|in the latest order|with the last order]",
+                "what the [last|latest|newest] order [of|by|from] {name} [was about|is about|was for|holds]",
+                "[which|what] item came [last|latest] [for|from|with] {name}",
+            ),
+            nouns=(
+                "the [latest|last|newest] [item|thing|purchase] [of|by|from] {name}",
+                "the item [of|in|from] the [last|latest|newest|most recent] order [by|from|of] {name}",
+                "the item {name} [got|bought|ordered] last",
             ),
             evaluation=(
                 "Do you see what item {name} got with the latest order?",

@@ -118,6 +118,16 @@ MONEY_FAMILIES = (
                 "A refund for {order}[|, please]: [the limit is in|mind the limit in|see] {path}.",
                 "{path} [holds|has|gives] the refund limit. [Refund|Pay back] {order} in full if it is [within|not over] it.",
                 "[Return|Pay back] the money for {order} if [the total|it] is not more than {path} [says|allows].",
+                "The [full |whole |]total of {order} [may|should|is to] be [refunded|paid back] [if|when] {path} allows [it|as much].",
+                "{order} [can|may] [get|have] its money back [if|when] within the limit [in|of|from] {path}.",
+            ),
+            deeds=(
+                "[refund|pay back|return] [the [full |whole |]total of |]{order}[ in full|], [if|when|provided|provided that|as long as] {path} [allows|permits] [it|that|so much]",
+                "refund {order} [if|when] [its total|the total|it] is [within|not over|not above] the limit [in|from|of|by] {path}",
+                "look [into|in|at] {path} for the limit and refund {order} [if|when] it [fits|is within it|is not over it]",
+                "[open|read|use] {path} to see the limit, then refund {order} if [it is not passed|the total is within it]",
+                "give {order} a full refund within the limit [in|of|from] {path}",
+                "have {order} [paid back|refunded] in full if the limit [in|from] {path} is not [passed|broken]",
             ),
             evaluation=(
                 "Would you refund the full total of {order}, provided {path} allows that much?",
@@ -144,6 +154,16 @@ MONEY_FAMILIES = (
                 "[Read|Take|Use] {path} for the tier percent and refund [that share|that part] of {order} to {name}.",
                 "{path} [lists|has|gives] the percent by tier. [Refund|Pay back] {name} [that share|the right share] of {order}.",
                 "[I|We] owe {name} the [loyalty|tier] refund on {order}; [the percent is in|look in] {path}.",
+                "{name} [is due|must get|is owed] [a|the] [loyalty|tier] [refund|share] [on|for] {order} [by|from|with] {path}.",
+                "[A|The] [loyalty|tier] refund is [due|owed|open] on {order} [for|to] {name}; [use|see] {path}.",
+                "For {order}, [pay|give] {name} the [share|percent] [that|which] {path} [has|gives] for the tier.",
+            ),
+            deeds=(
+                "[pay|give|refund] {name} the [loyalty|tier] [refund|share|percent] [on|of|for] {order}, [with|by|as in] [the rates in |the tier percent in |]{path}",
+                "[pay|refund] {name} the [tier |right |]share of {order}, using {path}",
+                "[use|take|open] {path} and [pay|refund] {name} the [tier |right |]share of {order}",
+                "look [in|into] {path} [which|what] [share|rate] [the tier of {name}|{name}'s tier] [has|gives|gets] and refund [it|that] [of|on|for] {order}",
+                "refund [to |]{name} the share of {order} that {path} [gives|lists|names|sets] for [the|that|this] tier",
             ),
             evaluation=(
                 "Would you pay the loyalty refund on {order} to {name}, using the tier percent in {path}?",
@@ -171,6 +191,22 @@ MONEY_FAMILIES = (
                 "[Find|Give me] the [sum|total] over [every|each] open order of {name}.",
                 "[How much|What amount] does {name} have in open orders?",
                 "[Count|Put] together the totals of the open orders of {name}.",
+                "[Of|Among] [all |]the orders [of|by|from] {name}, [sum|count] the open ones[ up|].",
+            ),
+            deeds=(
+                "add up [all |]the open [orders|ones] [of|by|from] {name}",
+                "[add|sum|count] [all|the] orders [of|by|from] {name} that are open",
+                "take the open orders [of|by|from] {name} and [add|sum] them[ up|]",
+                "sum up what is open [for|from] {name}",
+            ),
+            questions=(
+                "what [all |]the open orders [of|by|from] {name} [come to|make|add up to|cost]",
+                "how much [the open orders of {name} [make|are|come to]|{name} has [open|in open orders]|is open for {name}]",
+                "what [total|sum] [{name} has|we get for {name}|there is for {name}] [in|from|over] [the |]open orders",
+            ),
+            nouns=(
+                "the [sum|total] of [all|the] open orders [of|by|from|for] {name}",
+                "the open total [of|for|by] {name}",
             ),
             evaluation=(
                 "Please tell me what all the open orders by {name} sum up to.",

@@ -47,7 +47,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cascade.desk.training", description=__doc__)
-    parser.add_argument("--steps", type=int, default=4000, help="updates of the weights")
+    parser.add_argument("--steps", type=int, default=5000, help="updates of the weights")
     parser.add_argument("--ranks", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--seed", type=int, default=1, help="of weights and training tasks")
     parser.add_argument("--vocabulary", type=int, default=1536, help="entries of the tokenizer")

@@ -1,4 +1,4 @@
-"""Conversations to learn from: oracle steps, with slips, nudges, advice, changing tool lists.
+"""Conversations to learn from: oracle steps, with slips, nudges, advice, changing tools, new words.
 
 A slip is a wrong or repeated call that the model does not learn to make, only to recover from. A
 nudge is a user message that asks for something else. Where `ask_expert` is on offer, the oracle
@@ -7,6 +7,7 @@ asks it before the steps that a tiny model is bad at, and goes on alone when the
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,13 +18,19 @@ from typing import Any
 import jinja2
 
 from cascade.desk.calls import Call, Exchange, Reply, Step
+from cascade.desk.names import invented
 from cascade.desk.oracle import oracle_next
+from cascade.desk.records import STATUSES, TIERS
 from cascade.desk.tasks import SYSTEM, DeskTask, reply_of
 from cascade.desk.world import TOOL_EFFECTS, Office
 
 __all__ = ["Conversation", "chat_template", "conversation", "render", "tool_schemas"]
 
 _MOST_STEPS = 40
+_BLURRED_SHARE = 0.3  # of the prompts
+_CHANGED_SHARE = 0.15  # of their plain words
+_QUOTED_OR_WORD = re.compile(r'"[^"]*"|(?<![\w/.-])[a-z]+(?![\w/.-])')
+_KEPT_WORDS = {*STATUSES, *TIERS, "order"}
 
 _EXTRA_TOOLS: dict[str, tuple[str, ...]] = {
     "ask_expert": ("question",),
@@ -102,7 +109,8 @@ def conversation(task: DeskTask, rng: random.Random) -> Conversation:
     made = Conversation(tools=tool_schemas(names))
     system = SYSTEM if rng.random() < 0.88 else rng.choice(_SYSTEMS)
     made.messages.append({"role": "system", "content": system})
-    made.messages.append({"role": "user", "content": task.prompt})
+    prompt = _blurred(task.prompt, rng) if rng.random() < _BLURRED_SHARE else task.prompt
+    made.messages.append({"role": "user", "content": prompt})
     office, history = Office(task.records), list[Exchange]()
     slip_at = rng.randrange(1, 6) if rng.random() < 0.2 else -1
     may_ask = "ask_expert" in names
@@ -156,6 +164,25 @@ def _schema(name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
     properties = {argument: {"type": "string"} for argument in arguments}
     parameters = {"type": "object", "properties": properties}
     return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+def _blurred(prompt: str, rng: random.Random) -> str:
+    """Return the prompt with some of its plain words replaced, left out or doubled by new ones.
+
+    A model that learnt from such prompts takes a word that it never met for what it is: a word.
+    """
+    return " ".join(_QUOTED_OR_WORD.sub(lambda match: _other(match[0], rng), prompt).split())
+
+
+def _other(word: str, rng: random.Random) -> str:
+    chance = rng.random()
+    if word.startswith('"') or word in _KEPT_WORDS or chance >= _CHANGED_SHARE:
+        return word
+    if chance < _CHANGED_SHARE / 5:
+        return ""
+    if chance < _CHANGED_SHARE / 5 * 2:
+        return f"{word} {invented(rng, 'train')}"
+    return invented(rng, "train")
 
 
 def _tool_names(rng: random.Random) -> list[str]:

@@ -24,7 +24,7 @@ one per line:
 
 To call a function, write its name and its arguments exactly in this form, and nothing after it:
 {example}
-The result follows in the next message. If no function is needed, answer in plain text."""
+The result follows in the next message. If no function is needed, answer without one."""
 
 
 def describe_tools(tools: Sequence[Mapping[str, Any]], syntax: CallSyntax) -> str:

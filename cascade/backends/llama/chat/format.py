@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from cascade.backends.llama.chat.affixes import common_prefix
-from cascade.backends.llama.chat.call_grammar import calls_grammar
+from cascade.backends.llama.chat.answer_grammar import answer_body, thoughts_body
+from cascade.backends.llama.chat.call_grammar import CallGrammar, calls_grammar
 from cascade.backends.llama.chat.capabilities import Capabilities
 from cascade.backends.llama.chat.control import control_names, with_broken_names
 from cascade.backends.llama.chat.conversation import (
@@ -21,13 +22,14 @@ from cascade.backends.llama.chat.fallback import (
     with_calls_as_text,
     with_system_text,
 )
-from cascade.backends.llama.chat.gbnf import SPACE, Rules, class_char, literal, until
-from cascade.backends.llama.chat.output import Prompt, read_output, without_fence
+from cascade.backends.llama.chat.gbnf import SPACE, Rules, class_char
+from cascade.backends.llama.chat.output import Prompt, is_answer, read_output, without_fence
 from cascade.backends.llama.chat.reasoning import (
     HARMONY_MARKERS,
     ReasoningMarkers,
     continued_prompt,
     find_markers,
+    markers_after,
 )
 from cascade.backends.llama.chat.results import ParsedOutput, ToolGrammar
 from cascade.backends.llama.chat.selection import Choice, choose, markers_in
@@ -260,16 +262,21 @@ class ChatFormat:
             prefill: The content that the generation prompt ends with, when a message is continued;
                 it becomes the beginning of the content.
             keep_thoughts_inline: Leave thoughts in the content, with their markers.
-            structured: The content is JSON, and a Markdown fence round it is dropped.
+            structured: The content is a JSON object: calls that its texts speak of are none, and a
+                Markdown fence round it is dropped.
         """
         for end in filter(None, (self.eos_token, *self.stop_strings)):
             output = output.removesuffix(end)
+        prompt = Prompt(opening=generation_prompt, prefill=prefill)
+        dialect, schemas = self.choice.dialect, _schemas(tools)
+        if structured and is_answer(dialect, self.markers, output, schemas, prompt=prompt):
+            schemas = {}
         parsed = read_output(
-            self.choice.dialect,
+            dialect,
             self.markers,
             output,
-            _schemas(tools),
-            prompt=Prompt(opening=generation_prompt, prefill=prefill),
+            schemas,
+            prompt=prompt,
             keep_thoughts_inline=keep_thoughts_inline,
         )
         return replace(parsed, content=without_fence(parsed.content)) if structured else parsed
@@ -281,8 +288,9 @@ class ChatFormat:
         tool_choice: ToolChoice = "auto",
         parallel: bool = True,
         generation_prompt: str = "",
+        answer: Mapping[str, Any] | None = None,
     ) -> ToolGrammar | None:
-        """A grammar that calls must follow.
+        """A grammar that calls, and an answer that is to have a form, must follow.
 
         Args:
             tools: OpenAI-style tools.
@@ -290,39 +298,48 @@ class ChatFormat:
                 `"required"`, or one tool's name, the output is thoughts, if any, and calls.
             parallel: Several calls may follow each other.
             generation_prompt: What `generation_prompt` gave for this turn.
+            answer: JSON schema of an object, for the final answer. The output is then thoughts, if
+                any, and either calls with no word before them or such an object.
 
         Returns:
-            The grammar, or None if no call is wanted or possible.
+            The grammar, or None if neither a call nor such an answer is wanted and possible.
 
         Raises:
             ConfigError: `tool_choice` names a tool that was not offered.
         """
-        schemas = _schemas(tools)
-        if not schemas or tool_choice == "none":
+        schemas = _wanted(_schemas(tools), tool_choice)
+        takes_answer = answer is not None and tool_choice in ("auto", "none")
+        rules, dialect = Rules(), self.choice.dialect
+        calls = (
+            calls_grammar(rules, dialect.syntax, schemas, parallel=parallel) if schemas else None
+        )
+        bodies = [] if calls is None else [f'{calls.body} "\\n"?']
+        if calls is not None and tool_choice == "auto" and not takes_answer:
+            return self._turn_grammar(rules.text(bodies[0]), generation_prompt, lazy=calls)
+        if answer is not None and takes_answer:
+            bodies.append(answer_body(rules, dialect, answer))
+        if not bodies:
             return None
-        if isinstance(tool_choice, Mapping):
-            wanted = tool_choice["function"]["name"]
-            if wanted not in schemas:
-                offered = ", ".join(schemas)
-                raise ConfigError(f"tool_choice names {wanted!r}; the tools are: {offered}.")
-            schemas = {wanted: schemas[wanted]}
-        rules = Rules()
-        made = calls_grammar(rules, self.choice.dialect.syntax, schemas, parallel=parallel)
-        markers = self.markers
-        is_open = markers is not None and markers.is_open(generation_prompt)
-        if tool_choice != "auto":
-            lead = _thoughts(rules, markers, is_open=is_open) + _preamble(made.words)
-            return ToolGrammar(gbnf=rules.text(f'{lead} {made.body} "\\n"?'.strip()), lazy=False)
-        if isinstance(self.choice.dialect.syntax, HarmonyCalls):
+        lead = thoughts_body(rules, self.markers, generation_prompt)
+        lead += _preamble(calls.words) if calls is not None and not takes_answer else f" {SPACE}"
+        root = f"{lead} ({' | '.join(bodies)})".strip()
+        return self._turn_grammar(rules.text(root), generation_prompt)
+
+    def _turn_grammar(
+        self, gbnf: str, generation_prompt: str, *, lazy: CallGrammar | None = None
+    ) -> ToolGrammar:
+        """The rules with where thoughts are; *lazy* holds what they then wait for."""
+        markers = markers_after(self.markers, generation_prompt)
+        if lazy is not None and isinstance(self.choice.dialect.syntax, HarmonyCalls):
             markers = None  # a call's header cannot stand in thoughts, which are messages there
         return ToolGrammar(
-            gbnf=rules.text(f'{made.body} "\\n"?'),
-            lazy=True,
-            trigger_words=made.words,
-            trigger_patterns=made.patterns,
+            gbnf=gbnf,
+            lazy=lazy is not None,
+            trigger_words=() if lazy is None else lazy.words,
+            trigger_patterns=() if lazy is None else lazy.patterns,
             thoughts_start="" if markers is None else markers.start,
             thoughts_end="" if markers is None else markers.end,
-            thoughts_open=markers is not None and is_open,
+            thoughts_open=markers is not None and markers.is_open(generation_prompt),
         )
 
     def _opening(self, messages: _Messages, tools: _Tools, *, base: str, **settings: Any) -> str:
@@ -353,19 +370,22 @@ def _schemas(tools: _Tools) -> dict[str, Mapping[str, Any]]:
     return {function["name"]: function.get("parameters") or {} for function in functions}
 
 
+def _wanted(
+    schemas: dict[str, Mapping[str, Any]], tool_choice: ToolChoice
+) -> dict[str, Mapping[str, Any]]:
+    """The schemas of the tools that may be called."""
+    if not schemas or tool_choice == "none":
+        return {}
+    if not isinstance(tool_choice, Mapping):
+        return schemas
+    wanted = tool_choice["function"]["name"]
+    if wanted not in schemas:
+        offered = ", ".join(schemas)
+        raise ConfigError(f"tool_choice names {wanted!r}; the tools are: {offered}.")
+    return {wanted: schemas[wanted]}
+
+
 def _preamble(words: tuple[str, ...]) -> str:
     """Body of the few words that may stand before a required call."""
     firsts = "".join(dict.fromkeys(class_char(word[0]) for word in words))
     return f" [^{firsts}]{{0,{_MOST_PREAMBLE}}}" if firsts else f" {SPACE}"
-
-
-def _thoughts(rules: Rules, markers: ReasoningMarkers | None, *, is_open: bool) -> str:
-    """Body of the thoughts that may, or must, stand before a required call."""
-    if markers is None:
-        return ""
-    end = f"{literal(markers.end)} {SPACE}"
-    rest = f"{until(rules, markers.end)} {end}"
-    if is_open:
-        return rest
-    # Some models close a block that nothing opened.
-    return f"({SPACE} {literal(markers.start)} {rest} | {end})?"

@@ -8,6 +8,7 @@ __all__ = ["SPACE", "Rules", "any_order", "class_char", "literal", "marker", "re
 SPACE = "space"
 """Rule of the white space between tokens: bounded, so that a model cannot loop in it."""
 
+_START = "root"
 _SPACE_BODY = '(" " | "\\n"{1,2} [ \\t]{0,16})?'
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _CLASS_ESCAPES = {**_ESCAPES, '"': '"', "]": "\\]", "[": "\\[", "^": "\\x5E", "-": "\\x2D"}
@@ -46,7 +47,7 @@ class Rules:
         """An unused name for a rule that refers to itself; `define` must follow."""
         base = re.sub(r"[^a-zA-Z0-9]+", "-", hint).strip("-").lower() or "rule"
         name, count = base, 1
-        while name in self._bodies:
+        while name in self._bodies or name == _START:
             count += 1
             name = f"{base}-{count}"
         self._bodies[name] = '""'
@@ -62,7 +63,7 @@ class Rules:
         Args:
             root: Body of the start rule.
         """
-        rules = {"root": root, **self._bodies}
+        rules = {_START: root, **self._bodies}
         return "".join(f"{name} ::= {body}\n" for name, body in rules.items())
 
 

@@ -9,8 +9,15 @@ from cascade.backends.llama.chat.results import JSON
 
 __all__ = ["JSON_NOTATION", "PYTHON_NOTATION", "Notation", "gemma_notation"]
 
-_JSON_CHAR = '[^"\\\\\\x00-\\x1f] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F]{4})'
-_PYTHON_CHAR = '[^\'\\\\\\x00-\\x1f] | "\\\\" ([\'"\\\\/bfnrt] | "u" [0-9a-fA-F]{4})'
+# Halves of surrogate pairs stand together: readers of JSON refuse a lone one.
+_ESCAPED = (
+    '"u" ([0-9a-cA-Ce-fE-F] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}'
+    ' | [dD] [89abAB] [0-9a-fA-F]{2} "\\\\u" [dD] [c-fC-F] [0-9a-fA-F]{2})'
+)
+# Bytes that are none of Unicode's characters would become several ones when the text is read.
+_BEYOND = "\\x5D-\\uD7FF\\uE000-\\U0010FFFF"
+_JSON_CHAR = f'[\\x20\\x21\\x23-\\x5B{_BEYOND}] | "\\\\" (["\\\\/bfnrt] | {_ESCAPED})'
+_PYTHON_CHAR = f'[\\x20-\\x26\\x28-\\x5B{_BEYOND}] | "\\\\" ([\'"\\\\/bfnrt] | {_ESCAPED})'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from cascade.backends.llama.chat.syntax import (
     TaggedCalls,
 )
 
-__all__ = ["Prompt", "read_output", "without_fence"]
+__all__ = ["Prompt", "is_answer", "read_output", "without_fence"]
 
 _FENCE = re.compile(r"\s*```(?:json)?\s*([\s\S]*?)\s*```\s*")
 _Schemas = Mapping[str, Mapping[str, Any]]
@@ -92,6 +92,45 @@ def read_output(
         problem=calls.problem,
         unread=calls.unread,
     )
+
+
+def is_answer(
+    dialect: Dialect,
+    markers: ReasoningMarkers | None,
+    output: str,
+    schemas: _Schemas,
+    *,
+    prompt: Prompt,
+) -> bool:
+    """Whether a JSON object that is no call begins where the thoughts end.
+
+    Calls that the texts inside of such an answer speak of are not meant. Dialects that address
+    their messages tell answers by that.
+
+    Args:
+        dialect: How the model writes calls.
+        markers: How it marks thoughts.
+        output: Its text, without the token that ends a turn.
+        schemas: Parameters of the offered tools by name.
+        prompt: What the output continues.
+    """
+    if isinstance(dialect.syntax, HarmonyCalls | RecipientCalls):
+        return False
+    thoughts = split_thoughts(markers, prompt.opening, output)
+    cursor = Cursor(output, thoughts.end)
+    marks = [mark for mark in dialect.content_marks if mark.strip()]
+    while any(map(cursor.accept, marks)):
+        pass
+    cursor.skip_space()
+    if not (thoughts.is_closed and output.startswith("{", cursor.at)):
+        return False
+    if not (isinstance(dialect.syntax, JsonCalls) and dialect.syntax.bare):
+        return True
+    try:
+        read_json_calls(dialect.syntax, cursor, schemas)
+    except Unreadable:
+        return True
+    return False
 
 
 def without_fence(content: str) -> str:

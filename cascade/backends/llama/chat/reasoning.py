@@ -14,6 +14,7 @@ __all__ = [
     "Thoughts",
     "continued_prompt",
     "find_markers",
+    "markers_after",
     "split_thoughts",
 ]
 
@@ -131,6 +132,22 @@ def _shown_markers(template: ChatTemplate, capabilities: Capabilities) -> Reason
 def _renderings(template: ChatTemplate, shape: list[dict[str, Any]]) -> Iterator[str]:
     yield rendered(template, shape) or ""
     yield rendered(template, shape, enable_thinking=True, thinking=True) or ""
+
+
+def markers_after(
+    markers: ReasoningMarkers | None, generation_prompt: str
+) -> ReasoningMarkers | None:
+    """The markers that count behind a generation prompt.
+
+    A template may open thoughts in the usual way and never say how they end.
+
+    Args:
+        markers: The template's markers.
+        generation_prompt: What the template puts before the output.
+    """
+    if markers is None and _DEFAULT.is_open(generation_prompt):
+        return replace(_DEFAULT, ends_alone=False)
+    return markers
 
 
 def split_thoughts(

@@ -62,12 +62,12 @@ class ParsedOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolGrammar:
-    """A GBNF grammar for tool calls and when it begins to bind.
+    """A GBNF grammar for tool calls or a whole turn, and when it begins to bind.
 
     Attributes:
         gbnf: The grammar; its start rule is `root`.
         lazy: The grammar binds from a trigger on (the trigger's text included). If False it binds
-            from the first generated token.
+            from the first generated token, and has a part for the thoughts.
         trigger_words: Texts that begin a call.
         trigger_patterns: Regular expressions for openers that are no fixed text; the grammar begins
             at the first group that took part, else at the whole match.

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from cascade.backends.llama.chat.results import JSON, ParsedCall, Span
 
-__all__ = ["Cursor", "Member", "Unreadable", "call_from", "loose"]
+__all__ = ["Cursor", "Member", "Unreadable", "call_from", "loose", "value_spans"]
 
 _DECODER = json.JSONDecoder(strict=False)
 # The C function, which takes its arguments by position: text, index and whether to be strict.
@@ -165,6 +165,18 @@ def call_from(
         spans.append(_span("value", member.start, member.end))
     arguments = {member.key: member.value for member in members}
     return ParsedCall(name=name, arguments=arguments, id=id_ or None, spans=tuple(spans))
+
+
+def value_spans(text: str) -> tuple[Span, ...]:
+    """Where the values of a JSON object stand in a text that begins with it, one for each member.
+
+    Quotes round a value are left out. There are none where the object is not complete.
+    """
+    try:
+        members = Cursor(text).members()
+    except Unreadable:
+        return ()
+    return tuple(_span("value", member.start, member.end) for member in members)
 
 
 def _span(kind: Literal["name", "key", "value"], start: int, end: int) -> Span:

@@ -6,23 +6,43 @@ from typing import Any
 from cascade.backends.llama.chat.gbnf import Rules, any_order, literal, repeated
 from cascade.backends.llama.chat.notation import JSON_NOTATION, Notation
 from cascade.backends.llama.chat.patterns import pattern_body
-from cascade.backends.llama.chat.ranges import integer_range
+from cascade.backends.llama.chat.ranges import (
+    decimal_range,
+    integer_bounds,
+    integer_range,
+    number_bounds,
+)
 from cascade.backends.llama.chat.values import resolve, schema_types
 
 __all__ = ["SchemaGrammar", "json_schema_grammar"]
 
 _MOST_COUNTED = 512
 _TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
+_YEAR = "[1-9] [0-9]{3}"
+_LEAP_YEAR = (
+    '[1-9] [0-9] ("0" [48] | [2468] [048] | [13579] [26]) | ([2468] [048] | [13579] [26]) "00"'
+)
+_DATE = (
+    f'({_YEAR} "-" ("0" [13578] | "1" [02]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])'
+    f' | {_YEAR} "-" ("0" [469] | "11") "-" ("0" [1-9] | [12] [0-9] | "30")'
+    f' | {_YEAR} "-02-" ("0" [1-9] | "1" [0-9] | "2" [0-8]) | ({_LEAP_YEAR}) "-02-29")'
+)
+_HOURS = '([01] [0-9] | "2" [0-3])'
+_TIME = (
+    f'{_HOURS} ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{{1,6}})?'
+    f' ("Z" | [+-] {_HOURS} ":" [0-5] [0-9])?'
+)
 _FORMATS = {
-    "date": '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])',
-    "time": (
-        '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,6})?'
-        ' ("Z" | [+-] [0-2] [0-9] ":" [0-5] [0-9])?'
+    "date": _DATE,
+    "time": _TIME,
+    "date-time": f"{_DATE} [T ] {_TIME}",
+    "duration": (
+        '"P" ([0-9]{1,4} "D" | "T" ([0-9]{1,3} "H" ([0-5]? [0-9] "M")? ([0-5]? [0-9] "S")?'
+        ' | [0-9]{1,4} "M" ([0-5]? [0-9] "S")? | [0-9]{1,6} "S"))'
     ),
     "uuid": '[0-9a-fA-F]{8} ("-" [0-9a-fA-F]{4}){3} "-" [0-9a-fA-F]{12}',
 }
-_FORMATS["date-time"] = f"{_FORMATS['date']} [T ] {_FORMATS['time']}"
-_NUMBER = '"-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1,3})?'
+_NUMBER = '"-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? "1"? [0-9]{1,2})?'
 
 
 def json_schema_grammar(schema: Mapping[str, Any]) -> str:
@@ -31,10 +51,10 @@ def json_schema_grammar(schema: Mapping[str, Any]) -> str:
     Known: `$ref` into the same schema, `anyOf`, `oneOf` (read as `anyOf`), `allOf` of objects,
     `enum`, `const`, `nullable`, types and lists of types, `properties`, `required`,
     `additionalProperties`, `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`,
-    `maxLength`, bounds of integers, the formats date, time, date-time and uuid, and `pattern`
-    where it is anchored and regular.
-    Everything else (bounds of other numbers, `multipleOf`, `uniqueItems`, `not`, `if`, look-around)
-    is not enforced, so what was generated must still be validated.
+    `maxLength`, bounds of numbers, the formats date, time, date-time, duration and uuid, and
+    `pattern` where it is anchored and regular.
+    Everything else (`multipleOf`, `uniqueItems`, `not`, `if`, look-around) is not enforced, so what
+    was generated must still be validated.
 
     Args:
         schema: A JSON schema, for example `BaseModel.model_json_schema()`.
@@ -182,7 +202,7 @@ class SchemaGrammar:
             case "integer":
                 return self._integer(schema)
             case "number":
-                return self.rules.add("number", _NUMBER)
+                return self._number(schema)
             case "boolean":
                 return f"({self.notation.word('true')} | {self.notation.word('false')})"
             case "null":
@@ -208,15 +228,16 @@ class SchemaGrammar:
         return literal("\\" + char if char in '"\\' else char)
 
     def _integer(self, schema: Mapping[str, Any]) -> str:
-        low, high = schema.get("minimum"), schema.get("maximum")
-        if "exclusiveMinimum" in schema:
-            low = max(int(schema["exclusiveMinimum"]) + 1, low if low is not None else -(10**17))
-        if "exclusiveMaximum" in schema:
-            high = min(int(schema["exclusiveMaximum"]) - 1, high if high is not None else 10**17)
+        low, high = integer_bounds(schema)
         if low is None and high is None:
             return self.rules.add("integer", '"-"? ("0" | [1-9] [0-9]{0,15})')
-        low = None if low is None else int(-(-low // 1))
-        return self.rules.add("integer", integer_range(low, None if high is None else int(high)))
+        return self.rules.add("integer", integer_range(low, high))
+
+    def _number(self, schema: Mapping[str, Any]) -> str:
+        low, high = number_bounds(schema)
+        if low is None and high is None:
+            return self.rules.add("number", _NUMBER)
+        return self.rules.add("number", decimal_range(low, high))
 
     def _array(self, schema: Mapping[str, Any], hint: str) -> str:
         space = self.notation.space

@@ -177,14 +177,16 @@ class GrammarState:
         self._output = bytearray()
         self._pieces: list[tuple[int, int]] = []
         self._refused = -1
+        self._lazy = grammar.lazy
+        self._in_thoughts = grammar.thoughts_open and not grammar.lazy
         self._matcher: Matcher | None = cache.matcher(grammar.gbnf)
         if grammar.lazy:
             self.close()  # it parses: an error belongs to the request's start, not to its middle
 
     @property
     def in_force(self) -> bool:
-        """Whether the next token is constrained."""
-        return self._matcher is not None
+        """Whether the next token is constrained; thoughts that it only leads through are free."""
+        return self._matcher is not None and not self._in_thoughts
 
     def allows(self, token: int) -> bool:
         """Whether the token can come next."""
@@ -196,10 +198,13 @@ class GrammarState:
 
     def accept(self, token: int) -> None:
         """Take a chosen token, which `allows` said can come next."""
+        piece = self._model.piece(token)
         if self._matcher is not None:
             self._matcher.accept(token)
+            if not self._lazy:
+                self._output += piece
+                self._in_thoughts = self._thoughts.passed(self._output) is None
             return
-        piece = self._model.piece(token)
         self._pieces.append((len(self._output), token))
         self._output += piece
         answer = self._thoughts.passed(self._output)

@@ -98,7 +98,8 @@ class Grammar:
     or the whole match. Up to there a match may take 256 bytes, any number if it begins with `^`
     or `\\A`: the start of the output, or of what follows the thoughts."""
     thoughts_start: str = ""
-    """Opens a block of thoughts at the start of the output, in which no trigger counts."""
+    """Opens a block of thoughts at the start of the output, in which no trigger counts. A grammar
+    that is not lazy has a part for them; tokens there do not count as chosen under it."""
     thoughts_end: str = ""
     """Closes it; empty where there are no thoughts."""
     thoughts_open: bool = False

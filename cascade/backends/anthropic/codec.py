@@ -1,0 +1,106 @@
+"""The Messages API as a codec: bodies around encoded messages, and readers for the answers."""
+
+from collections.abc import Sequence
+
+from cascade.backends.anthropic.breakpoints import with_breakpoints
+from cascade.backends.anthropic.encoding import encoded
+from cascade.backends.anthropic.frame import Frame, cache_control, frame_of
+from cascade.backends.anthropic.models import described, known_model
+from cascade.backends.anthropic.plans import Plan, plan_of
+from cascade.backends.anthropic.reader import MessagesReader
+from cascade.backends.anthropic.settings import AnthropicSettings
+from cascade.backends.remote.codec import Encoded
+from cascade.backends.remote.wire_json import json_bytes
+from cascade.exchange import Dropped, OutputSchema, Request, ToolSpec, View
+from cascade.lanes import ApiMode, Lane
+from cascade.messages import Message, Origin
+
+__all__ = ["MessagesCodec"]
+
+_MOST_FRAMES = 256
+
+_FrameKey = tuple[str | None, tuple[int, ...], int]
+
+
+class MessagesCodec:
+    """Anthropic's Messages API for one lane.
+
+    A turn that came from this very lane goes back as it came, block for block; of any other turn
+    its text and its calls are shown, and nothing of what only its own provider can read.
+
+    Calls keep the ids that the provider gave them, which are long, random and fit everywhere, so a
+    result names the same call whether its turn goes back verbatim or not. Ids of another form, from
+    compatible servers, are replaced by ones of ours, in the kept blocks too.
+    """
+
+    api: ApiMode = "messages"
+    path = "/v1/messages"
+
+    def __init__(self, lane: Lane, origin: Origin) -> None:
+        facts = known_model(lane.model)
+        # A lane that has been opened already says more than the table does, and keeps it.
+        self._lane = lane if facts is None else described(lane, facts)
+        self._origin = origin
+        self._settings = AnthropicSettings.of(self._lane.settings)
+        self._thinking_types = self._settings.thinking_types or ()
+        control = cache_control(self._settings)
+        self._mark = None if control is None else json_bytes(control)
+        # Nothing but a shortcut: a frame follows from the view alone, and takes long to make. The
+        # trajectories of a process share it with their tools, which are kept with it so that no
+        # others can get their identity.
+        self._frames: dict[_FrameKey, tuple[Frame, tuple[ToolSpec, ...], OutputSchema | None]] = {}
+
+    def message(self, message: Message, *, plain: bool) -> Encoded:
+        """One message, the same bytes each time."""
+        images = self._lane.capabilities.images
+        return encoded(message, origin=self._origin, images=images, plain=plain)
+
+    def body(self, fragments: Sequence[bytes], view: View, request: Request) -> bytes:
+        """The whole request body around the encoded messages of *view*."""
+        if self._mark is not None:
+            fragments = with_breakpoints(fragments, self._mark)
+        members = json_bytes(self._plan(view, request).members)
+        head = self._frame(view).head
+        return members[:-1] + b"," + head + b'"messages":[' + b",".join(fragments) + b"]}"
+
+    def dropped(self, view: View, request: Request) -> tuple[Dropped, ...]:
+        """What of the request itself (sampling, effort) is not in the body, and why."""
+        return self._plan(view, request).dropped
+
+    def reader(self, view: View, request: Request) -> MessagesReader:
+        """A reader for the answer to that request."""
+        return MessagesReader(
+            view=view,
+            request=request,
+            frame=self._frame(view),
+            origin=self._origin,
+            backend=self._lane.backend,
+        )
+
+    def _frame(self, view: View) -> Frame:
+        key = (view.system, tuple(map(id, view.tools)), id(view.output))
+        kept = self._frames.get(key)
+        if kept is not None:
+            return kept[0]
+        frame = frame_of(
+            view,
+            capabilities=self._lane.capabilities,
+            settings=self._settings,
+            thinking_types=self._thinking_types,
+        )
+        if len(self._frames) >= _MOST_FRAMES:
+            self._frames.clear()
+        self._frames[key] = (frame, view.tools, view.output)
+        return frame
+
+    def _plan(self, view: View, request: Request) -> Plan:
+        return plan_of(
+            view,
+            request,
+            self._frame(view),
+            model=self._lane.model,
+            capabilities=self._lane.capabilities,
+            settings=self._settings,
+            thinking_types=self._thinking_types,
+            origin=self._origin,
+        )
