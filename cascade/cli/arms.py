@@ -109,10 +109,10 @@ def _lane_called(name: str, lanes: Sequence[Lane]) -> Lane:
 
 
 def comparison(arms: Sequence[Arm]) -> Table:
-    """The arms side by side."""
+    """The arms side by side: success, steps a task, tokens and cost."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("arm")
-    for title in ("success", "steps a task", "input tokens", "cached", "output tokens", "cost"):
+    table.add_column("arm", no_wrap=True)
+    for title in ("success", "steps", "input", "cached", "output", "cost"):
         table.add_column(title, justify="right")
     for arm in arms:
         table.add_row(

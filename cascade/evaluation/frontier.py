@@ -7,9 +7,12 @@ their prices; only what is said comes from the oracle instead of a model.
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
+from cascade.backends.llama.engine.model import Model
+from cascade.backends.llama.models import resolve
 from cascade.desk.calls import Call, Exchange, Reply, Step
 from cascade.desk.oracle import oracle_next
 from cascade.desk.tasks import DeskTask
@@ -23,6 +26,7 @@ from cascade.simulated.received import Conversation, Result
 from cascade.simulated.script import Calls, Turn
 from cascade.simulated.server import served
 from cascade.simulated.simulation import Simulation
+from cascade.simulated.usage import CountTokens, count_by_bytes
 from cascade.simulated.wire import Wire
 
 __all__ = ["OracleScript", "OracleWire", "oracle_lane", "oracle_served", "oracle_simulation"]
@@ -30,6 +34,7 @@ __all__ = ["OracleScript", "OracleWire", "oracle_lane", "oracle_served", "oracle
 OracleWire = Literal["openai", "anthropic"]
 """Which provider the oracle plays."""
 
+_REMEMBERED_TEXTS = 4096
 _STRANGER = "(simulated) This stand-in knows the tasks of the desk suite only, and this is none."
 
 
@@ -97,10 +102,13 @@ _STANDS: Mapping[OracleWire, _Stand] = MappingProxyType(
 )
 
 
-def oracle_simulation(wire: OracleWire, tasks: Iterable[DeskTask]) -> Simulation:
+def oracle_simulation(
+    wire: OracleWire, tasks: Iterable[DeskTask], count_tokens: CountTokens = count_by_bytes
+) -> Simulation:
     """A simulated provider whose model is the oracle for these tasks."""
-    wires: tuple[Wire, ...]
-    wires = (AnthropicMessages(),) if wire == "anthropic" else (OpenAIResponses(), OpenAIChat())
+    wires: tuple[Wire, ...] = (AnthropicMessages(count=count_tokens),)
+    if wire == "openai":
+        wires = (OpenAIResponses(count_tokens=count_tokens), OpenAIChat(count_tokens=count_tokens))
     return Simulation(wires=wires, script=OracleScript(tasks), keep=100)
 
 
@@ -133,17 +141,25 @@ def oracle_served(
 ) -> Generator[Lane]:
     """Serves the oracle while the context lasts; gives the lane to it. Needs the extra `server`.
 
+    Its tokens are counted by the bundled model's tokenizer: no vendor's can be had offline.
+
     Raises:
         ConfigError: The extra is not installed, or the port is taken.
     """
-    try:
-        serving = served(oracle_simulation(wire, tasks), host=host, port=port)
-        address = serving.__enter__()
-    except ModuleNotFoundError as error:
-        message = f"{error.name} is missing; install it with: pip install 'cascade-runtime[server]'"
-        raise ConfigError(message) from error
-    except OSError as error:
-        raise ConfigError(f"{host}:{port} cannot be served: {error.strerror}") from error
     with ExitStack() as stack:
-        stack.push(serving)
+        tokenizer = Model(resolve("bundled:desk"))
+        stack.callback(tokenizer.close)
+
+        @lru_cache(_REMEMBERED_TEXTS)
+        def count_tokens(text: str) -> int:
+            return len(tokenizer.tokenize(text, special=False))
+
+        simulation = oracle_simulation(wire, tasks, count_tokens)
+        try:
+            address = stack.enter_context(served(simulation, host=host, port=port))
+        except ModuleNotFoundError as error:
+            wanted = "pip install 'cascade-runtime[server]'"
+            raise ConfigError(f"{error.name} is missing; install it with: {wanted}") from error
+        except OSError as error:
+            raise ConfigError(f"{host}:{port} cannot be served: {error.strerror}") from error
         yield oracle_lane(wire, address)
