@@ -25,6 +25,22 @@ def test_an_example_runs_offline(examples: Path, name: str, last_line: str):
     assert ended.stdout.splitlines()[-1] == last_line
 
 
+def test_a_step_moves_to_another_provider_and_the_ledger_says_so(examples: Path):
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", str(examples / "failover.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.splitlines()[:5] == [
+        "step 1  claude: quota",
+        "step 1  gpt: calls a tool",
+        "step 2  claude: cooling",
+        "step 2  gpt: There are 12 lamps.",
+        "There are 12 lamps. | completed",
+    ]
+
+
 @pytest.mark.slow
 def test_the_smallest_example_runs_the_bundled_model(examples: Path):
     ended = subprocess.run(
