@@ -112,7 +112,9 @@ def key_variable(backend: str, endpoint: str) -> str | None:
         endpoint: Its checked address; an empty one is the provider's own.
     """
     variables = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-    is_own = not endpoint or provider_of(endpoint) == backend
+    # Without TLS anybody on the way could read it.
+    is_safe = endpoint.lower().startswith("https://")
+    is_own = not endpoint or (is_safe and provider_of(endpoint) == backend)
     return variables.get(backend) if is_own else None
 
 

@@ -130,7 +130,7 @@ class _Reading:
             return AssistantMessage(parts=tuple(self._parts))
         content = f"[{','.join(self._written)}]"
         message = AssistantMessage(parts=tuple(self._parts))
-        if message.text and from_json(content) == plain_blocks(message) and not message.calls:
+        if not message.calls and message.text and from_json(content) == plain_blocks(message):
             return message
         for place, block in self._thoughts.items():
             thought = self._parts[place]

@@ -168,7 +168,7 @@ class MessagesReader:
         for theirs, ours in _COUNTS.items():
             count = usage.get(theirs)
             if count is not None:
-                self._counts[ours] = int(count)
+                self._counts[ours] = max(int(count), 0)
 
     def _block_start(self, payload: dict[str, Any]) -> Iterable[Delta]:
         index = payload["index"]

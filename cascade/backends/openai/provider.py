@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["openai_backend"]
 
 _OWN = "https://api.openai.com/v1"
+_SENT = frozenset({"accept", "content-type", "user-agent"})
 _NO_KEY = "none"
 _WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_length")
 """Names for the context window: vLLM's, OpenRouter's and Together's, Groq's, Mistral's. What a
@@ -80,15 +81,15 @@ def _headers(lane: Lane, key: str | None) -> Mapping[str, str]:
     )
     everything: dict[str, Any] = {**client.auth_headers, **client.default_headers}
     is_own = provider_of(lane.endpoint) == "openai"
-    return {
+    # What the SDK adds from its own variables (an organisation, any header at all) is for nobody
+    # but OpenAI, and never takes the place of the lane's key.
+    headers = {
         name: value
         for name, value in everything.items()
         if isinstance(value, str)
-        and not name.lower().startswith("x-stainless")
-        # Which organisation it is concerns nobody but OpenAI.
-        and (is_own or not name.lower().startswith("openai-"))
-        and (key is not None or name.lower() != "authorization")
+        and (name.lower() in _SENT or (is_own and name.lower().startswith("openai-")))
     }
+    return headers if key is None else {**headers, "Authorization": f"Bearer {key}"}
 
 
 async def _describe(lane: Lane, fetch: Fetch) -> Lane:

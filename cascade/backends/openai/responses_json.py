@@ -5,7 +5,7 @@ from pydantic_core import from_json
 
 from cascade.errors import BackendUnavailable
 
-__all__ = ["Item", "count_in", "entries_in", "parsed", "text_in"]
+__all__ = ["Item", "entries_in", "parsed", "text_in"]
 
 Item = dict[str, JsonValue]
 """A JSON object, most often an input or output item."""
@@ -32,12 +32,6 @@ def text_in(item: Item, key: str) -> str:
     """The text under *key*; empty where there is something else or nothing."""
     value = item.get(key)
     return value if isinstance(value, str) else ""
-
-
-def count_in(item: Item, key: str) -> int:
-    """The natural number under *key*; 0 where there is something else or nothing."""
-    value = item.get(key)
-    return max(value, 0) if isinstance(value, int) else 0
 
 
 def entries_in(item: Item, key: str) -> list[Item]:

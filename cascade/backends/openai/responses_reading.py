@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pydantic import JsonValue
 
 from cascade.backends.openai.responses_failures import is_refusal, reported
-from cascade.backends.openai.responses_json import Item, count_in, entries_in, parsed, text_in
+from cascade.backends.openai.responses_json import Item, entries_in, parsed, text_in
 from cascade.backends.openai.responses_output import Said, said, token_statistics
 from cascade.backends.openai.usage import estimated, responses_usage
 from cascade.errors import BackendError, BackendUnavailable
@@ -59,7 +59,8 @@ class ResponsesReader:
         self._origin = origin
         self._view = view
         self._request = request
-        self._items: dict[int, Item] = {}
+        self._items: list[tuple[int, Item]] = []
+        """With the places that the server gave them."""
         self._response: Item = {}
         """The answer as it describes itself; complete once it has ended."""
         self._is_complete = False
@@ -129,7 +130,7 @@ class ResponsesReader:
         """
         if not self._is_complete:
             raise self._protocol("the answer broke off before its end")
-        items = [self._items[index] for index in sorted(self._items)]
+        items = [item for _, item in sorted(self._items, key=lambda pair: pair[0])]
         if self._said and not any(item.get("type") == "message" for item in items):
             raise self._protocol("the answer has text that is in none of its items")
         status = text_in(self._response, "status")
@@ -165,7 +166,8 @@ class ResponsesReader:
         item = payload.get("item")
         if not isinstance(item, dict):
             raise self._protocol("an output item is no JSON object")
-        self._items[count_in(payload, "output_index")] = item
+        place = payload.get("output_index")
+        self._items.append((place if isinstance(place, int) else len(self._items), item))
 
     def _take_response(self, response: JsonValue) -> Item:
         if not isinstance(response, dict):
@@ -180,8 +182,12 @@ class ResponsesReader:
             raise self._failure(error)
         if text_in(response, "status") == "failed" and not isinstance(error, dict):
             raise self._failure({})
-        for index, item in enumerate(entries_in(response, "output")):
-            self._items.setdefault(index, item)
+        # Told again as a whole, and by some servers under other numbers than one by one.
+        known = {_identity(item) for _, item in self._items}
+        for place, item in enumerate(entries_in(response, "output")):
+            identity = _identity(item)
+            if not known or (identity and "" not in known and identity not in known):
+                self._items.append((place, item))
         self._is_complete = True
 
     def _finish_reason(self, content: Said) -> FinishReason:
@@ -211,3 +217,7 @@ class ResponsesReader:
 
     def _protocol(self, message: str) -> BackendError:
         return BackendUnavailable(message, backend=self._lane.backend, failure="protocol")
+
+
+def _identity(item: Item) -> str:
+    return text_in(item, "id") or text_in(item, "call_id")

@@ -4,6 +4,7 @@ OpenAI's counts of the prompt hold what its cache held, in both wire formats.
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from pydantic import JsonValue
@@ -78,4 +79,6 @@ def _parted(prompt: int, *, read: int, written: int, output: int) -> Usage:
 
 
 def _count(value: object) -> int:
-    return max(int(value), 0) if isinstance(value, int | float) else 0
+    if not isinstance(value, int | float) or not isfinite(value):
+        return 0
+    return max(int(value), 0)

@@ -31,6 +31,7 @@ __all__ = ["RemoteBackend"]
 _ASKING_S = 5.0
 _LARGEST_DESCRIPTION_BYTES = 8 * 2**20
 _HIDDEN = "[key]"
+_LEAST_HIDDEN = 10  # characters; the first few tell the kind of a key and are no secret
 
 
 class RemoteBackend:
@@ -174,4 +175,11 @@ class _Asking:
 def _hider(key: str | None) -> Callable[[str], str]:
     if key is None:
         return lambda text: text
-    return lambda text: text.replace(key, _HIDDEN)
+
+    def hide(text: str) -> str:
+        # A text that was cut short may hold the beginning of the key only.
+        for length in range(len(key), _LEAST_HIDDEN - 1, -1):
+            text = text.replace(key[:length], _HIDDEN)
+        return text.replace(key, _HIDDEN)
+
+    return hide

@@ -26,6 +26,7 @@ from cascade.errors import (
 
 __all__ = ["ProviderError", "classify", "error_of", "reported", "retry_after_s"]
 
+_LONGEST_SENSIBLE_S = 1e9
 _LONGEST_MESSAGE = 500
 _OK = 200
 
@@ -281,7 +282,8 @@ def _seconds(value: str, now: datetime) -> float | None:
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return (at - now).total_seconds()
+    seconds = (at - now).total_seconds()
+    return seconds if abs(seconds) < _LONGEST_SENSIBLE_S else None
 
 
 def _number(value: str) -> float | None:
@@ -290,7 +292,7 @@ def _number(value: str) -> float | None:
     except ValueError:
         return None
     # `nan` and `inf` are floats to Python; nobody means them.
-    return number if abs(number) < 1e9 else None
+    return number if abs(number) < _LONGEST_SENSIBLE_S else None
 
 
 def _parsed(body: bytes) -> JsonValue:

@@ -117,6 +117,20 @@ def test_the_last_event_does_not_overwrite_finished_items():
     assert reader.draft(TIMING) == read_whole(WHOLE_TURN)
 
 
+@pytest.mark.parametrize("place", ["none", "from one", "with gaps"])
+def test_a_server_that_numbers_items_its_own_way_loses_and_doubles_no_call(place: str):
+    turn = answer(call_item("a", "look", '{"key": "a"}'), call_item("b", "look", '{"key": "b"}'))
+    reader = codec_for().reader(view_of(), REQUEST)
+    for name, data in events_of(turn):
+        payload = from_json(data)
+        index = payload.pop("output_index", None)
+        if index is not None and place != "none":
+            payload["output_index"] = index + 1 if place == "from one" else index * 2
+        list(reader.event(name, to_json(payload)))
+    calls = reader.draft(TIMING).message.calls
+    assert [call.arguments for call in calls] == [{"key": "a"}, {"key": "b"}]
+
+
 @given(
     whole=st.integers(0, 10**6),
     cached=st.integers(0, 10**6),

@@ -134,6 +134,22 @@ async def test_a_request_carries_the_key_and_nothing_that_traces_or_describes_th
     assert str(transport.requests[0].url) == "http://models.example/v1/chat/completions"
 
 
+async def test_what_the_sdk_adds_from_its_variables_goes_nowhere_and_replaces_no_key(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("FAR_KEY", KEY)
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Secret: topsecret\nAuthorization: Bearer other")
+    transport = Answers.stream(*STREAM)
+    of = lane(endpoint="https://models.example/v1", api="chat_completions")
+    backend = openai_backend(of, Credential(lane=of.name, env="FAR_KEY"), transport=transport)
+    await backend.open()
+    await drafted(backend, shown(), asked())
+    await backend.aclose()
+    for request in transport.requests:
+        assert "topsecret" not in str(request.headers)
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
 async def test_a_lane_without_credential_shows_no_other_server_the_providers_key(
     monkeypatch: pytest.MonkeyPatch,
 ):
