@@ -8,6 +8,7 @@ events and asks again, until it says `Stop`.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from cascade import facts
 from cascade.decision import Candidate, Decision, HopRole, ReasonCode
@@ -15,6 +16,7 @@ from cascade.errors import ConfigError
 from cascade.events import BudgetReached, Decided, Event, Finished, Outcome
 from cascade.exchange import Request, Usage, View
 from cascade.failover import Attempt, GivenUp, fallback_chain, next_attempt
+from cascade.frozen import made
 from cascade.lanes import Lane, Prices
 from cascade.messages import Text, ToolCall, ToolResult
 from cascade.policy import Limit
@@ -151,36 +153,41 @@ def _remaining_s(state: State, at: datetime) -> float | None:
 def _limit_reached(state: State, at: datetime) -> BudgetReached | None:
     budget = state.head().policy.budget
     spent = state.ledger.total
-    calls = state.tool_calls + sum(1 for entry in state.pending if entry.result is None)
     # Work that is already decided upon (calls of an accepted message) is not undone by the limits
     # on model calls; only what would be started next is refused.
     drafting = not state.pending
     remaining_s = _remaining_s(state, at)
-
-    def reached(limit: Limit, allowed: Decimal | float, used: Decimal | float) -> BudgetReached:
-        return BudgetReached(
-            seq=state.seq + 1,
-            at=at,
-            limit=limit,
-            allowed=Decimal(str(allowed)),
-            used=Decimal(str(used)),
-        )
-
-    if budget.tool_calls is not None and calls > budget.tool_calls:
-        return reached("tool_calls", budget.tool_calls, state.tool_calls)
+    reached = partial(_reached, state, at)
+    if budget.tool_calls is not None:
+        calls = state.tool_calls + sum(1 for entry in state.pending if entry.result is None)
+        if calls > budget.tool_calls:
+            return reached("tool_calls", budget.tool_calls, state.tool_calls)
     if remaining_s is not None and remaining_s <= 0:
         allowed_s = budget.wall_s or 0.0
         return reached("wall_s", allowed_s, round(allowed_s - remaining_s, 6))
     if drafting and budget.steps is not None and state.steps_done >= budget.steps:
         return reached("steps", budget.steps, state.steps_done)
-    tokens = spent.usage.total_tokens
-    if drafting and budget.tokens is not None and tokens >= budget.tokens:
-        return reached("tokens", budget.tokens, tokens)
+    if drafting and budget.tokens is not None:
+        tokens = spent.usage.total_tokens
+        if tokens >= budget.tokens:
+            return reached("tokens", budget.tokens, tokens)
     cost_usd = spent.cost_usd
     # A budget of nothing still allows what costs nothing.
     if drafting and budget.usd is not None and cost_usd and cost_usd >= budget.usd:
         return reached("usd", budget.usd, cost_usd)
     return None
+
+
+def _reached(
+    state: State, at: datetime, limit: Limit, allowed: Decimal | float, used: Decimal | float
+) -> BudgetReached:
+    return BudgetReached(
+        seq=state.seq + 1,
+        at=at,
+        limit=limit,
+        allowed=Decimal(str(allowed)),
+        used=Decimal(str(used)),
+    )
 
 
 def _on_pending(state: State, at: datetime) -> Record | RunTools:
@@ -225,27 +232,29 @@ def _next_call(state: State, at: datetime) -> Record | Wait:
 
 def _decided(state: State, at: datetime, home: Lane, attempt: Attempt) -> Record:
     decision = _decision(state, at, home, attempt)
-    return Record(
-        Decided(seq=state.seq + 1, at=at, step=state.step, hop=state.hop + 1, decision=decision)
+    event = made(
+        Decided, seq=state.seq + 1, at=at, step=state.step, hop=state.hop + 1, decision=decision
     )
+    return Record(event)
 
 
 def _decision(state: State, at: datetime, home: Lane, attempt: Attempt) -> Decision:
     started = state.head()
     policy = started.policy
     lane = attempt.lane
-    chain = [home, *fallback_chain(started.lanes, home)]
+    chain = [home, *fallback_chain(started.lanes, home)] if home.fallbacks else [home]
     behind = chain[chain.index(lane) + 1 :]
     waited = None if attempt.not_before is None else at - state.failures[-1].at
     where = "the home lane" if lane is home else f"the stand-in for lane {home.name}"
-    return Decision(
+    return made(
+        Decision,
         lane=lane.name,
         model=lane.model,
         scope="step",
         role=_role(state, is_home=lane is home),
         effort=lane.effort,
         reasons=_reasons(state, is_home=lane is home) + attempt.reasons,
-        candidates=tuple(_candidate(other, lane, chain, attempt) for other in started.lanes),
+        candidates=tuple([_candidate(other, lane, chain, attempt) for other in started.lanes]),
         locality_reason=f"{where} is {lane.locality}",
         redaction_required=False,
         evidence_required=False,
@@ -280,10 +289,11 @@ def _reasons(state: State, *, is_home: bool) -> tuple[ReasonCode, ...]:
 
 def _candidate(other: Lane, selected: Lane, chain: list[Lane], attempt: Attempt) -> Candidate:
     if other is selected:
-        return Candidate(lane=other.name)
+        return made(Candidate, lane=other.name)
     in_chain = any(other is each for each in chain[1:])
     excluded = attempt.excluded.get(other.name)
-    return Candidate(lane=other.name, excluded=excluded or (None if in_chain else "not_home"))
+    excluded = excluded or (None if in_chain else "not_home")
+    return made(Candidate, lane=other.name, excluded=excluded)
 
 
 def _estimated_cost_usd(state: State, lane: Lane) -> Decimal | None:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import JsonValue, NonNegativeInt
 
-from cascade.frozen import Frozen
+from cascade.frozen import Frozen, made
 from cascade.messages import AssistantMessage, Message
 
 __all__ = [
@@ -78,7 +78,8 @@ class Usage(Frozen):
         return self.prompt_tokens + self.output_tokens
 
     def __add__(self, other: Self) -> "Usage":
-        return Usage(
+        return made(
+            Usage,
             input_tokens=self.input_tokens + other.input_tokens,
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,

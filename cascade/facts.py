@@ -18,6 +18,7 @@ from cascade.events import (
     ToolStarted,
 )
 from cascade.exchange import Draft, SideEffect, Usage
+from cascade.frozen import made
 from cascade.lanes import Lane
 from cascade.messages import ToolCall, ToolResult, well_formed
 from cascade.state import State
@@ -43,10 +44,10 @@ def outstanding(state: State) -> tuple[Decision, Lane]:
     if state.decision is None:
         raise TraceError("no model call is outstanding: a draft follows a decision")
     name = state.decision.lane
-    lane = next((lane for lane in state.head().lanes if lane.name == name), None)
-    if lane is None:
-        raise TraceError(f"the decision names lane {name!r}, which the trajectory does not have")
-    return state.decision, lane
+    for lane in state.head().lanes:
+        if lane.name == name:
+            return state.decision, lane
+    raise TraceError(f"the decision names lane {name!r}, which the trajectory does not have")
 
 
 def drafted(state: State, draft: Draft, at: datetime, *, problem: str | None = None) -> Drafted:
@@ -64,7 +65,8 @@ def drafted(state: State, draft: Draft, at: datetime, *, problem: str | None = N
     if message is not draft.message:
         draft = draft.model_copy(update={"message": message})
     rejection = _rejection(draft) or problem
-    return Drafted(
+    return made(
+        Drafted,
         seq=state.seq + 1,
         at=at,
         step=state.step,
@@ -145,7 +147,8 @@ def side_effect_of(state: State, tool: str) -> SideEffect:
 
 def tool_started(state: State, call: ToolCall, at: datetime) -> ToolStarted:
     """*call* is about to run."""
-    return ToolStarted(
+    return made(
+        ToolStarted,
         seq=state.seq + 1,
         at=at,
         step=state.step,
@@ -165,7 +168,8 @@ def tool_finished(
     omitted_characters: int = 0,
 ) -> ToolFinished:
     """A call has its *result*."""
-    return ToolFinished(
+    return made(
+        ToolFinished,
         seq=state.seq + 1,
         at=at,
         step=state.step,

@@ -99,8 +99,9 @@ def next_attempt(state: State, primary: Lane) -> Attempt | GivenUp:
     remedy = REMEDIES[last.failure]
     if remedy == "give_up" or (last.said and started.policy.commit_deltas):
         return GivenUp("failed", _told(last))
-    if sum(failure.sent for failure in state.failures) >= retries.on_a_step:
-        return GivenUp("failed", f"{retries.on_a_step} calls failed; the last: {_told(last)}")
+    if state.calls_of_step >= retries.on_a_step:
+        reason = f"{state.calls_of_step} calls were made for this step; the last: {_told(last)}"
+        return GivenUp("failed", reason)
     here = [failure for failure in state.failures if failure.lane == last.lane]
     if remedy == "change" and sum(each.failure == "signature" for each in here) == 1:
         return Attempt(lane=by_name[last.lane], reasons=("without_signatures",))

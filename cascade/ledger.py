@@ -49,6 +49,8 @@ class Ledger:
 
     def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None) -> "Ledger":
         """Returns the ledger with one more call; the work depends on the accounts, not on it."""
-        before = self.accounts.get(account) or Spend()
-        accounts = {**self.accounts, account: before.plus(usage, cost_usd)}
-        return Ledger(self.total.plus(usage, cost_usd), accounts)
+        total = self.total.plus(usage, cost_usd)
+        before = self.accounts.get(account, self.total if not self.accounts else Spend())
+        # As long as there is one account, its sum and the total are one object, added up once.
+        after = total if before is self.total else before.plus(usage, cost_usd)
+        return Ledger(total, {**self.accounts, account: after})

@@ -105,7 +105,7 @@ class ToolResult(Kept):
     @property
     def text(self) -> str:
         """The text parts joined."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+        return "".join([part.text for part in self.parts if isinstance(part, Text)])
 
 
 class UserMessage(Kept):
@@ -122,7 +122,7 @@ class UserMessage(Kept):
     @property
     def text(self) -> str:
         """The text parts joined."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+        return "".join([part.text for part in self.parts if isinstance(part, Text)])
 
 
 AssistantPart = Annotated[Text | Reasoning | ToolCall, Field(discriminator="kind")]
@@ -139,12 +139,12 @@ class AssistantMessage(Kept):
     @property
     def text(self) -> str:
         """The text parts joined; reasoning and calls left out."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+        return "".join([part.text for part in self.parts if isinstance(part, Text)])
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The tool calls, in order."""
-        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+        return tuple([part for part in self.parts if isinstance(part, ToolCall)])
 
 
 class ToolMessage(Kept):

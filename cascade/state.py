@@ -28,6 +28,7 @@ from cascade.events import (
     ToolStarted,
 )
 from cascade.exchange import Usage
+from cascade.frozen import made
 from cascade.ledger import Account, Ledger
 from cascade.messages import (
     AssistantMessage,
@@ -66,12 +67,17 @@ class Rejected:
 
     message: AssistantMessage
     reason: str
+    lane: str
 
-    def shown(self) -> tuple[Message, Message]:
-        """The draft as text, without calls as they will never have results, and what was wrong."""
+    def shown(self, lane: str) -> tuple[Message, Message]:
+        """What *lane* sees of it: the draft as text, and what was wrong.
+
+        Without calls, as they will never have results. The exact text of a model with its thoughts
+        and marks is for that model alone.
+        """
         said = self.message
         if said.calls:
-            raw = None if said.artefact is None else said.artefact.raw
+            raw = None if said.artefact is None or lane != self.lane else said.artefact.raw
             text = raw.get("text") if isinstance(raw, dict) else None
             text = text if isinstance(text, str) else said.text
             said = AssistantMessage(parts=(Text(text=text or "(a tool call)"),))
@@ -111,6 +117,8 @@ class State:
     """The choice that the outstanding model call follows; `None` where none is outstanding."""
     rejected: tuple[Rejected, ...] = ()
     """Drafts of this step that could not be used."""
+    calls_of_step: int = 0
+    """Model calls that were made for this step."""
     failures: tuple[Failed, ...] = ()
     """Model calls of this step that failed, since the last one that did not."""
     pending: tuple[PendingCall, ...] = ()
@@ -197,13 +205,13 @@ def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm
         case Failed():
             return _failed(state, event)
         case ToolStarted():
-            pending = tuple(
+            pending = [
                 PendingCall(call=entry.call, started=True, result=entry.result)
                 if entry.call.id == event.call_id
                 else entry
                 for entry in state.pending
-            )
-            return state.advance(event, pending=pending)
+            ]
+            return state.advance(event, pending=tuple(pending))
         case ToolFinished():
             return _tool_finished(state, event)
         case Interrupted():
@@ -213,7 +221,9 @@ def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm
             return state.advance(event, decision=None, ledger=ledger)
         case Resumed():
             # A call that was under way when the process died is made again from a new decision.
-            return state.advance(event, idle=True, decision=None)
+            # So is one that failed: what kept a lane from serving may be over by now.
+            said = tuple(failure for failure in state.failures if failure.said)
+            return state.advance(event, idle=True, decision=None, failures=said)
         case BudgetReached():
             return state.advance(event, limit=event)
         case Finished():
@@ -234,11 +244,13 @@ def _failed(state: State, event: Failed) -> State:
     plain_until = state.plain_until
     if event.failure == "signature":
         shown = state.own_transcripts.get(event.lane, state.transcript)
-        plain_until = {**plain_until, event.lane: len(shown)}
+        # The drafts that this step rejected stand behind the conversation, two messages each.
+        plain_until = {**plain_until, event.lane: len(shown) + 2 * len(state.rejected)}
     return state.advance(
         event,
         decision=None,
         failures=(*state.failures, event),
+        calls_of_step=state.calls_of_step + event.sent,
         ledger=ledger,
         plain_until=plain_until,
     )
@@ -254,16 +266,22 @@ def _drafted(state: State, event: Drafted) -> State:
     ledger = state.ledger.charge(account, event.draft.usage, event.cost_usd)
     message = event.draft.message
     if not event.accepted:
-        rejected = Rejected(message=message, reason=event.rejection or "it cannot be used")
+        reason = event.rejection or "it cannot be used"
+        rejected = Rejected(message=message, reason=reason, lane=event.lane)
         return state.advance(
-            event, decision=None, ledger=ledger, failures=(), rejected=(*state.rejected, rejected)
+            event,
+            decision=None,
+            ledger=ledger,
+            failures=(),
+            calls_of_step=state.calls_of_step + 1,
+            rejected=(*state.rejected, rejected),
         )
     calls = message.calls
     own_transcripts = state.own_transcripts
     if state.rejected and _is_signed(message):
         seen = own_transcripts.get(event.lane, state.transcript)
         for rejected in state.rejected:
-            for shown in rejected.shown():
+            for shown in rejected.shown(event.lane):
                 seen = seen.append(shown)
         own_transcripts = {**own_transcripts, event.lane: seen}
     return state.advance(
@@ -271,13 +289,14 @@ def _drafted(state: State, event: Drafted) -> State:
         decision=None,
         ledger=ledger,
         failures=(),
+        calls_of_step=0,
         rejected=(),
         last_usage=event.draft.usage,
         last_lane=event.lane,
         transcript=state.transcript.append(message),
         own_transcripts=_all_append(own_transcripts, message),
         steps_done=state.steps_done + 1,
-        pending=tuple(PendingCall(call=call) for call in calls),
+        pending=tuple([PendingCall(call=call) for call in calls]),
         final_text=None if calls else message.text,
     )
 
@@ -294,19 +313,22 @@ def _all_append(
 
 def _tool_finished(state: State, event: ToolFinished) -> State:
     call_id = event.result.call_id
-    if not any(entry.call.id == call_id and entry.result is None for entry in state.pending):
+    pending = list(state.pending)
+    awaited = [
+        index
+        for index, entry in enumerate(pending)
+        if entry.call.id == call_id and entry.result is None
+    ]
+    if not awaited:
         raise TraceError(f"event {event.seq} is the result of {call_id}, which nobody waits for")
-    pending = tuple(
-        PendingCall(call=entry.call, started=entry.started, result=event.result)
-        if entry.call.id == call_id
-        else entry
-        for entry in state.pending
-    )
+    for index in awaited:
+        entry = pending[index]
+        pending[index] = PendingCall(call=entry.call, started=entry.started, result=event.result)
     done = state.tool_calls + 1
-    results = tuple(entry.result for entry in pending if entry.result is not None)
+    results = [entry.result for entry in pending if entry.result is not None]
     if len(results) < len(pending):
-        return state.advance(event, pending=pending, tool_calls=done)
-    message = ToolMessage(parts=results)
+        return state.advance(event, pending=tuple(pending), tool_calls=done)
+    message = made(ToolMessage, parts=tuple(results))
     return state.advance(
         event,
         pending=(),

@@ -7,7 +7,7 @@ does nothing. Message content is put on spans only when that is asked for.
 """
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +22,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 
 from cascade import facts
 from cascade.controller import CallLane
+from cascade.decision import Decision
 from cascade.events import Drafted, Failed, Interrupted, Started, ToolFinished
 from cascade.exchange import SideEffect, Usage
 from cascade.lanes import Lane
@@ -131,32 +132,21 @@ class Telemetry:
         """The span of one model call."""
         decision, lane = facts.outstanding(state)
         kind = SpanKind.INTERNAL if lane.locality == "local" else SpanKind.CLIENT
-        span = self._tracer.start_span(
-            f"chat {lane.model}", context=trace.set_span_in_context(parent), kind=kind
+        return self._begun(
+            f"chat {lane.model}", kind, parent, lambda: _asked(action, decision, lane, state.step)
         )
-        if span.is_recording():
-            attributes: dict[str, Any] = {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.provider.name": lane.backend,
-                "gen_ai.request.model": lane.model,
-                "gen_ai.conversation.id": action.view.trajectory_id,
-                "gen_ai.request.max_tokens": action.request.max_output_tokens,
-                "gen_ai.request.temperature": action.request.sampling.temperature,
-                "cascade.step": state.step,
-                "cascade.hop": action.request.hop,
-                "cascade.hop.role": action.role,
-                "cascade.lane": lane.name,
-                "cascade.scope": decision.scope,
-                "cascade.reasons": decision.reasons,
-                "cascade.propensity": decision.propensity,
-            }
-            if decision.estimated_cost_usd is not None:
-                attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
-            if decision.waited_s:
-                attributes["cascade.waited_s"] = decision.waited_s
-            if lane.endpoint:
-                attributes |= _server(lane.endpoint)
-            span.set_attributes(attributes)
+
+    def _begun(
+        self, name: str, kind: SpanKind, parent: Span, attributes: Callable[[], dict[str, Any]]
+    ) -> Span:
+        """A span beneath *parent*, its attributes made only where somebody records them."""
+        # Those that a span begins with cost less than those it is given, and samplers see them.
+        # Beneath a span that is not recorded hardly any is; the sampler has the last word.
+        first = attributes() if parent.is_recording() else None
+        context = trace.set_span_in_context(parent)
+        span = self._tracer.start_span(name, context=context, kind=kind, attributes=first)
+        if first is None and span.is_recording():
+            span.set_attributes(attributes())
         return span
 
     def end_call(
@@ -232,24 +222,22 @@ class Telemetry:
         The name of a tool that is not *known* is a model's invention, and so content.
         """
         name = call.name if known or self.content else UNKNOWN_TOOL
-        span = self._tracer.start_span(
-            f"execute_tool {name}",
-            context=trace.set_span_in_context(parent),
-            kind=SpanKind.INTERNAL,
-        )
+
+        def attributes() -> dict[str, Any]:
+            asked = {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": name,
+                "gen_ai.tool.type": "function",
+                "gen_ai.tool.call.id": call.id,
+                "cascade.tool.side_effect": side_effect,
+            }
+            if self.content:
+                asked["gen_ai.tool.call.arguments"] = json.dumps(call.arguments)
+            return asked
+
+        span = self._begun(f"execute_tool {name}", SpanKind.INTERNAL, parent, attributes)
         token: Any = None
         if span.is_recording():
-            span.set_attributes(
-                {
-                    "gen_ai.operation.name": "execute_tool",
-                    "gen_ai.tool.name": name,
-                    "gen_ai.tool.type": "function",
-                    "gen_ai.tool.call.id": call.id,
-                    "cascade.tool.side_effect": side_effect,
-                }
-            )
-            if self.content:
-                span.set_attribute("gen_ai.tool.call.arguments", json.dumps(call.arguments))
             current: Context = trace.set_span_in_context(span)
             token = otel_context.attach(current)
         try:
@@ -275,6 +263,32 @@ class Telemetry:
                 span.set_status(Status(StatusCode.ERROR))
             if self.content:
                 span.set_attribute("gen_ai.tool.call.result", event.result.text)
+
+
+def _asked(action: CallLane, decision: Decision, lane: Lane, step: int) -> dict[str, Any]:
+    request = action.request
+    attributes: dict[str, Any] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": lane.backend,
+        "gen_ai.request.model": lane.model,
+        "gen_ai.conversation.id": action.view.trajectory_id,
+        "gen_ai.request.max_tokens": request.max_output_tokens,
+        "gen_ai.request.temperature": request.sampling.temperature,
+        "cascade.step": step,
+        "cascade.hop": request.hop,
+        "cascade.hop.role": action.role,
+        "cascade.lane": lane.name,
+        "cascade.scope": decision.scope,
+        "cascade.reasons": decision.reasons,
+        "cascade.propensity": decision.propensity,
+    }
+    if decision.estimated_cost_usd is not None:
+        attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
+    if decision.waited_s:
+        attributes["cascade.waited_s"] = decision.waited_s
+    if lane.endpoint:
+        attributes |= _server(lane.endpoint)
+    return attributes
 
 
 def _server(endpoint: str) -> dict[str, str | int]:

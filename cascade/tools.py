@@ -35,6 +35,9 @@ __all__ = ["Tool", "argument_problem", "as_tools", "result_text", "shorten", "to
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 DEFAULT_MAX_CHARACTERS = 16_000
 
+# `json.dumps` makes an encoder for each call that asks for anything but its defaults.
+_AS_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 class _Arguments(BaseModel):
     """The base of the models that check arguments."""
@@ -77,8 +80,7 @@ class Tool:
         Raises:
             pydantic.ValidationError: The arguments do not fit the signature.
         """
-        # The function may change what it is given, and that must not change the log.
-        checked = self.arguments_model.model_validate(copy.deepcopy(arguments))
+        checked = self.arguments_model.model_validate(_own(arguments))
         fields = type(checked).__pydantic_fields__
         values = {
             fields[name].alias or name: getattr(checked, name) for name in checked.model_fields_set
@@ -152,6 +154,14 @@ def tool(
     return make if function is None else make(function)
 
 
+def _own(arguments: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """The arguments for a function that may change what it is given; the log must not change."""
+    # Most calls have nothing that could be changed, and looking is cheaper than copying.
+    if any(isinstance(value, list | dict) for value in arguments.values()):
+        return copy.deepcopy(arguments)
+    return arguments
+
+
 def as_tools(tools: Iterable[Tool | Callable[..., Any]]) -> tuple[Tool, ...]:
     """The tools, with plain functions wrapped under the cautious defaults of `@tool`.
 
@@ -171,7 +181,7 @@ def result_text(value: Any) -> str:
     if isinstance(value, str):
         # A lone surrogate cannot be written as UTF-8, and so neither recorded nor sent.
         return value.encode("utf-8", "replace").decode("utf-8")
-    return json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False)
+    return _AS_JSON.encode(to_jsonable_python(value, fallback=str))
 
 
 def argument_problem(error: ValidationError) -> str:

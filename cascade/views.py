@@ -20,7 +20,7 @@ def lane_view(state: State, lane: str) -> View:
     if state.rejected:
         shown = list(messages)
         for rejected in state.rejected:
-            shown.extend(rejected.shown())
+            shown.extend(rejected.shown(lane))
     return View(
         trajectory_id=started.trajectory_id,
         system=started.system,

@@ -1,6 +1,6 @@
 """A backend that says what it was told to say: for tests, examples and measurements."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from inspect import isawaitable
 from typing import Self
 
@@ -8,6 +8,7 @@ import anyio.lowlevel
 
 from cascade.errors import ConfigError
 from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
+from cascade.frozen import made
 from cascade.lanes import Capabilities, Lane, Prices
 from cascade.messages import AssistantMessage, AssistantPart, Text, ToolCall
 
@@ -83,7 +84,9 @@ class ScriptedHop:
         self._view = view
         self._request = request
         self._draft: Draft | None = None
-        self._usage = Usage(input_tokens=len(view.messages))
+        self._usage = made(Usage, input_tokens=len(view.messages))
+        self._words: Iterator[str] | None = None
+        """What is left to be said; `None` before the reply."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,16 +106,23 @@ class ScriptedHop:
             raise RuntimeError("the draft is there once the iteration has come to its end")
         return self._draft
 
-    async def __aiter__(self) -> AsyncIterator[Delta]:
-        await anyio.lowlevel.checkpoint()
-        reply = await self._reply()
-        if isinstance(reply, Exception):
-            raise reply
-        self._draft = reply if isinstance(reply, Draft) else self._drafted(reply)
-        if self._request.stream:
-            for word in self._draft.message.text.split(" "):
-                yield Delta(text=word + " ")
-        self._usage = self._draft.usage
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delta:
+        if self._words is None:
+            await anyio.lowlevel.checkpoint()
+            reply = await self._reply()
+            if isinstance(reply, Exception):
+                raise reply
+            self._draft = reply if isinstance(reply, Draft) else self._drafted(reply)
+            said = self._draft.message.text.split(" ") if self._request.stream else ()
+            self._words = iter(said)
+        for word in self._words:
+            return Delta(text=word + " ")
+        if self._draft is not None:
+            self._usage = self._draft.usage
+        raise StopAsyncIteration
 
     async def _reply(self) -> Reply:
         if callable(self._script):
@@ -131,12 +141,14 @@ class ScriptedHop:
             message = AssistantMessage(parts=(Text(text=reply),))
         else:
             parts = tuple(self._with_ids(reply))
-            message = AssistantMessage(parts=parts, artefact=reply.artefact)
-        words = len(message.text.split()) + sum(1 + len(call.arguments) for call in message.calls)
-        return Draft(
+            message = made(AssistantMessage, parts=parts, artefact=reply.artefact)
+        calls = message.calls
+        words = len(message.text.split()) + sum([1 + len(call.arguments) for call in calls])
+        return made(
+            Draft,
             message=message,
-            finish_reason="tool_calls" if message.calls else "stop",
-            usage=Usage(input_tokens=len(self._view.messages), output_tokens=words),
+            finish_reason="tool_calls" if calls else "stop",
+            usage=made(Usage, input_tokens=len(self._view.messages), output_tokens=words),
             timing=Timing(),
             served_model=self._lane.model,
         )
@@ -147,7 +159,8 @@ class ScriptedHop:
             if isinstance(part, ToolCall):
                 index = sum(1 for before in parts if isinstance(before, ToolCall))
                 call_id = self._request.call_id(self._view, index)
-                parts.append(ToolCall(id=call_id, name=part.name, arguments=part.arguments))
+                call = made(ToolCall, id=call_id, name=part.name, arguments=part.arguments)
+                parts.append(call)
             else:
                 parts.append(part)
         return parts

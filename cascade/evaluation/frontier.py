@@ -11,8 +11,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-from cascade.backends.llama.engine.model import Model
-from cascade.backends.llama.models import resolve
 from cascade.desk.calls import Call, Exchange, Reply, Step
 from cascade.desk.oracle import oracle_next
 from cascade.desk.tasks import DeskTask
@@ -146,6 +144,10 @@ def oracle_served(
     Raises:
         ConfigError: The extra is not installed, or the port is taken.
     """
+    # With its numerical library, slow imports that only this needs.
+    from cascade.backends.llama.engine.model import Model  # noqa: PLC0415
+    from cascade.backends.llama.models import resolve  # noqa: PLC0415
+
     with ExitStack() as stack:
         tokenizer = Model(resolve("bundled:desk"))
         stack.callback(tokenizer.close)

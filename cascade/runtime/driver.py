@@ -177,10 +177,11 @@ class Driver:
                 if self._on_delta is not None:
                     self._said = self._said or bool(delta.text)
                     self._on_delta(delta)
-        finally:
+        except BaseException:
             # A listener that raised leaves a generator in the middle of its work.
             if isinstance(deltas, AsyncGenerator):
                 await deltas.aclose()
+            raise
 
     async def _run_tools(self, action: RunTools, span: Span) -> None:
         """Runs the first call, together with those after it as far as all of them are parallel.

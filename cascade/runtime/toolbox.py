@@ -11,6 +11,7 @@ import anyio.to_thread
 from pydantic import ValidationError
 
 from cascade.events import ToolOutcome
+from cascade.frozen import made
 from cascade.messages import Text, ToolCall, ToolResult
 from cascade.runtime.exceptions import described, leaves
 from cascade.tools import Tool, argument_problem, result_text, shorten
@@ -103,10 +104,11 @@ def _run(call: ToolCall, text: str, outcome: ToolOutcome, tool: Tool | None = No
     omitted = 0
     if tool is not None:
         text, omitted = shorten(result_text(text), tool.max_characters)
-    result = ToolResult(
+    result = made(
+        ToolResult,
         call_id=call.id,
         name=call.name,
-        parts=(Text(text=text),),
+        parts=(made(Text, text=text),),
         is_error=outcome != "ok",
     )
     return ToolRun(result=result, outcome=outcome, omitted_characters=omitted)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation import AT, LANE, Simulation, draft
 
-from cascade.controller import CallLane, Wait
+from cascade import facts
+from cascade.controller import CallLane, Record, Wait, decide
 from cascade.errors import BackendError, BackendUnavailable, ContextExceeded, FailureKind
 from cascade.events import Decided, Failed, Finished
 from cascade.exchange import Draft, Usage
@@ -15,7 +16,7 @@ from cascade.failover import REMEDIES
 from cascade.lanes import Lane
 from cascade.messages import Artefact, AssistantMessage, Origin, Reasoning, Text, ToolCall
 from cascade.policy import Budget, Policy, Retries
-from cascade.state import State, fold_all
+from cascade.state import Rejected, State, fold_all
 from cascade.views import lane_view
 
 END = draft(text="the answer")
@@ -170,7 +171,7 @@ def test_one_step_makes_no_more_calls_than_it_may_whatever_the_lanes():
     policy = Policy(retries=Retries(on_a_lane=5, on_a_step=4))
     simulation = played(*[failing("server")] * 4, policy=policy)
     assert called(simulation) == ["one"] * 4
-    assert "4 calls failed" in end(simulation).reason
+    assert "4 calls were made for this step" in end(simulation).reason
 
 
 def test_a_failure_after_committed_text_is_not_repeated():
@@ -226,6 +227,47 @@ def test_a_refused_signature_is_left_out_once_and_remembered():
 def test_a_lane_that_refuses_signatures_twice_in_a_step_is_left():
     simulation = played(signed("", "look"), failing("signature"), failing("signature"), END)
     assert called(simulation) == ["one", "one", "one", "two"]
+
+
+def test_a_refused_signature_of_a_rejected_draft_is_left_out_too():
+    cut = signed("half").model_copy(update={"finish_reason": "length"})
+    simulation = played(signed("", "look"), cut, failing("signature"), END)
+    views = [action.view for action in simulation.actions if isinstance(action, CallLane)]
+    assert views[3].plain_until == len(views[3].messages)
+
+
+def test_redrafts_count_among_the_calls_of_a_step():
+    policy = Policy(max_redrafts=9, retries=Retries(on_a_lane=2, on_a_step=5))
+    broken = draft(problem="It was no call.")
+    replies = [broken, failing("server")] * 5
+    simulation = played(*replies, policy=policy)
+    assert len(called(simulation)) <= 6
+    assert end(simulation).outcome == "failed"
+
+
+def test_what_failed_before_a_resume_does_not_count_after_it():
+    simulation = Simulation([failing("busy", 2.0)], lanes=(ONE,))
+    with pytest.raises(StopIteration):
+        simulation.run()
+    later = facts.resumed(simulation.state, AT + timedelta(days=1))
+    simulation.append(later)
+    simulation.replies = [END]
+    resumed = decide(simulation.state, AT + timedelta(days=1, seconds=1))
+    assert isinstance(resumed, Record)
+    assert isinstance(resumed.event, Decided)
+
+
+def test_the_exact_text_of_a_local_model_is_shown_to_itself_only():
+    raw = "<think>secret</think><tool_call>{"
+    artefact = Artefact(origin=Origin(provider="llama_cpp", model="m"), raw={"text": raw})
+    broken = draft("look", text="Let me look.", problem="It was no call.")
+    message = broken.message.model_copy(update={"artefact": artefact})
+    rejected = Rejected(message=message, reason="It was no call.", lane="one")
+    shown = [rejected.shown(lane)[0] for lane in ("one", "two")]
+    assert [message.text for message in shown if isinstance(message, AssistantMessage)] == [
+        raw,
+        "Let me look.",
+    ]
 
 
 def test_a_lane_keeps_the_rejected_draft_that_its_signature_was_made_after():

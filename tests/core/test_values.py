@@ -45,6 +45,16 @@ def test_a_ledger_is_the_sum_of_its_charges(charges: list[tuple[Usage, Decimal |
     assert ledger.accounts == ({ACCEPTED: ledger.total} if charges else {})
 
 
+def test_a_ledger_keeps_accounts_apart():
+    other = ACCEPTED._replace(cause="rejected")
+    ledger = Ledger()
+    for account, tokens in ((ACCEPTED, 1), (ACCEPTED, 2), (other, 4), (ACCEPTED, 8)):
+        ledger = ledger.charge(account, Usage(input_tokens=tokens), Decimal(tokens))
+    sums = {account: spend.usage.input_tokens for account, spend in ledger.accounts.items()}
+    assert sums == {ACCEPTED: 11, other: 4}
+    assert ledger.total == Spend(4, Usage(input_tokens=15), Decimal(15))
+
+
 def test_a_charge_leaves_the_ledger_before_it_as_it_was():
     before = Ledger()
     before.charge(ACCEPTED, Usage(input_tokens=1), Decimal(1))
@@ -222,7 +232,9 @@ def test_a_rejected_call_is_shown_as_text_since_it_will_never_have_a_result() ->
         (AssistantMessage(parts=(Text(text="Let me see."), call)), "Let me see."),
         (AssistantMessage(parts=(call,)), "(a tool call)"),
     ):
-        shown = replace(state, rejected=(Rejected(message=message, reason="It was cut off."),))
+        shown = replace(
+            state, rejected=(Rejected(message=message, reason="It was cut off.", lane="scripted"),)
+        )
         _, draft, request = lane_view(shown, "scripted").messages
         assert draft.role == "assistant"
         assert draft.calls == ()

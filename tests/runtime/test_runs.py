@@ -11,7 +11,7 @@ from worlds import SCRIPT, TASK, World, priced_lane, runtime
 
 from cascade import Budget, Cascade, Lane, Policy, Result
 from cascade.backends.scripted import Reply
-from cascade.events import Event
+from cascade.events import Event, decode, encode
 from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
 from cascade.messages import AssistantMessage, Text
 from cascade.state import fold_all
@@ -42,6 +42,14 @@ async def test_listeners_see_every_event_once_and_in_order():
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert (events[0].kind, events[-1].kind) == ("started", "finished")
     assert fold_all(events) == result.state
+
+
+async def test_every_event_of_a_run_is_what_its_record_says():
+    events: list[Event] = []
+    async with runtime() as cascade:
+        await cascade.run(TASK, tools=World().tools, on_event=events.append)
+    for event in events:
+        assert decode(encode(event)) == event
 
 
 async def test_deltas_are_made_only_where_somebody_listens():

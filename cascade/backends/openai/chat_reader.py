@@ -12,6 +12,7 @@ from cascade.backends.openai.usage import chat_usage, estimated
 from cascade.backends.remote.failures import reported
 from cascade.errors import BackendUnavailable
 from cascade.exchange import Delta, Draft, FinishReason, Request, Timing, Usage, View
+from cascade.frozen import made
 from cascade.messages import AssistantMessage, AssistantPart, Origin, Text
 
 __all__ = ["ChatReader"]
@@ -135,20 +136,22 @@ class ChatReader:
             message = "the answer ended without a finish_reason"
             raise BackendUnavailable(message, backend=self._backend, failure="protocol")
         text, refusal = "".join(self._text), "".join(self._refusal)
-        made = made_calls(self._calls, self._view, self._request, answer_tool=self._answer_tool)
+        called = made_calls(self._calls, self._view, self._request, answer_tool=self._answer_tool)
         parts: list[AssistantPart] = [*self._reasoning.parts(self._origin, self._calls)]
-        texts = (text or refusal, made.answer, made.unreadable)
+        # Beside the answer's tool, text is a remark and no part of the answer.
+        texts = (called.answer or text or refusal, called.unreadable)
         parts.extend(Text(text=said) for said in texts if said)
-        parts.extend(made.calls)
-        finish = self._finish_reason(refused=bool(refusal), calls=bool(made.calls))
-        return Draft(
-            message=AssistantMessage(parts=tuple(parts)),
+        parts.extend(called.calls)
+        finish = self._finish_reason(refused=bool(refusal), calls=bool(called.calls))
+        return made(
+            Draft,
+            message=made(AssistantMessage, parts=tuple(parts)),
             finish_reason=finish,
             usage=self.usage,
             timing=timing,
             served_model=self._model or self._origin.model,
             tokens=self._log.statistics(is_answer=not self._calls),
-            problem=None if finish in {"length", "refusal"} else made.problem,
+            problem=None if finish in {"length", "refusal"} else called.problem,
             response_id=self._id,
         )
 

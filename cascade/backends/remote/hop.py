@@ -17,6 +17,7 @@ from cascade.backends.remote.sse import EventStream
 from cascade.errors import BackendError, BackendRefused, BackendTimeout, BackendUnavailable
 from cascade.exchange import Delta, Draft, Dropped, Request, Timing, Usage, View
 from cascade.lanes import Lane
+from cascade.messages import Content, Image, ToolMessage, UserMessage
 
 if TYPE_CHECKING:
     import httpx2
@@ -61,8 +62,8 @@ class RemoteHop:
         self._pieces: AsyncGenerator[bytes, None] | None = None
         self._dropped: tuple[Dropped, ...] = ()
         self._draft: Draft | None = None
-        self._prompt_tokens = 0
-        """Reckoned, once the server may have begun to work on them."""
+        self._prompt_bytes = 0
+        """Sent, once the server may have begun to work on them."""
         self._began_s = 0.0
         self._first_token_s: float | None = None
         self._deadline = 0.0
@@ -79,8 +80,10 @@ class RemoteHop:
     def usage(self) -> Usage:
         """As the provider counts it, or reckoned from the sizes as long as it has not."""
         usage = self._reader.usage
-        if self._prompt_tokens and not usage.prompt_tokens:
-            return usage + Usage(input_tokens=self._prompt_tokens, estimated=True)
+        if self._prompt_bytes and not usage.prompt_tokens:
+            # Pictures are charged by their size in pixels, not by the bytes of their text form.
+            sent = max(self._prompt_bytes - _image_bytes(self._view), 0)
+            return usage + Usage(input_tokens=sent // _BYTES_A_TOKEN, estimated=True)
         return usage
 
     @property
@@ -93,7 +96,9 @@ class RemoteHop:
     async def __aiter__(self) -> AsyncIterator[Delta]:
         lane = self._line.lane
         self._began_s = self._line.monotonic()
-        limit_s = min(lane.timeouts.total_s, self._request.timeout_s or lane.timeouts.total_s)
+        limit_s = lane.timeouts.total_s
+        if self._request.timeout_s is not None:
+            limit_s = min(limit_s, self._request.timeout_s)
         self._deadline = anyio.current_time() + limit_s
         if self._request.stream:
             await self._within_the_deadline(self._begin)
@@ -146,16 +151,16 @@ class RemoteHop:
         """Sends the request; from its first byte on the server may be at work on the prompt."""
         import httpx2  # noqa: PLC0415 - no vendor package at import
 
-        self._prompt_tokens = len(body) // _BYTES_A_TOKEN
+        self._prompt_bytes = len(body)
         try:
             response = await self._line.connection.post(self._line.codec.path, body)
         except (httpx2.ReadTimeout, httpx2.WriteTimeout):
             raise
         except httpx2.HTTPError:
-            self._prompt_tokens = 0
+            self._prompt_bytes = 0
             raise
         if response.status_code != 200:
-            self._prompt_tokens = 0
+            self._prompt_bytes = 0
         return response
 
     async def _refusal(self, response: "httpx2.Response", body: bytes) -> BackendError:
@@ -205,7 +210,10 @@ class RemoteHop:
         return True
 
     async def _next(self) -> Sequence[Delta] | None:
-        """The deltas of the next events that have any; `None` at the end of the answer."""
+        """The deltas of the next events that have any; `None` at the end of the answer.
+
+        Where nobody listens it reads on to the end.
+        """
         reader = self._reader
         if self._pieces is None:
             return None
@@ -213,12 +221,8 @@ class RemoteHop:
             await self._let_end(self._pieces)
             return None
         async for piece in self._pieces:
-            deltas = [
-                delta
-                for event in self._events.feed(piece)
-                for delta in self._taken(event.name, event.data)
-            ]
-            if deltas or reader.is_complete:
+            deltas = self._taken(piece)
+            if (deltas and self._request.stream) or reader.is_complete:
                 return deltas
         if not reader.is_complete:
             raise BackendUnavailable(
@@ -228,9 +232,11 @@ class RemoteHop:
             )
         return None
 
-    def _taken(self, name: str, data: bytes) -> Sequence[Delta]:
+    def _taken(self, piece: bytes) -> Sequence[Delta]:
+        deltas: list[Delta] = []
         with self._own_words():
-            deltas = tuple(self._reader.event(name, data))
+            for event in self._events.feed(piece):
+                deltas += self._reader.event(event.name, event.data)
         if deltas and self._first_token_s is None:
             self._first_token_s = self._line.monotonic() - self._began_s
         return deltas
@@ -240,6 +246,14 @@ class RemoteHop:
         """Takes the key out of what the provider says in its answer, and adds the call's name."""
         try:
             yield
+        except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+            # A reader knows the forms that answers have; what it did not foresee is no such form.
+            raise BackendUnavailable(
+                f"the answer from {self._line.lane.endpoint} cannot be read: "
+                f"{type(error).__name__}",
+                backend=self._line.lane.backend,
+                failure="protocol",
+            ) from None
         except BackendError as error:
             told = self._line.hide(str(error))
             number = error.request_id or _request_id(self._response)
@@ -261,13 +275,25 @@ class RemoteHop:
     def _drafted(self) -> Draft:
         total_s = self._line.monotonic() - self._began_s
         timing = Timing(first_token_s=self._first_token_s, total_s=total_s)
-        draft = self._reader.draft(timing)
+        with self._own_words():
+            draft = self._reader.draft(timing)
         changes: dict[str, object] = {}
         if self._dropped or draft.dropped:
             changes["dropped"] = merged((*self._dropped, *draft.dropped))
         if not draft.usage.prompt_tokens:
             changes["usage"] = self.usage
         return draft.model_copy(update=changes) if changes else draft
+
+
+def _image_bytes(view: View) -> int:
+    """Length of all pictures of a view as they are sent."""
+    contents: list[Content] = []
+    for message in view.messages:
+        if isinstance(message, UserMessage):
+            contents += message.parts
+        elif isinstance(message, ToolMessage):
+            contents += [part for result in message.parts for part in result.parts]
+    return sum(len(part.data) for part in contents if isinstance(part, Image))
 
 
 def _request_id(response: "httpx2.Response | None") -> str | None:

@@ -1,7 +1,8 @@
 """Fills a context's batch: the newest token of each sequence, its drafts, chunks of the prompts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from cascade.backends.llama.engine.context import Context
 from cascade.backends.llama.engine.costs import Work, work
@@ -124,10 +125,7 @@ class Composer:
         outputs: list[Run] = []
         first_rows: list[int] = []
         lengths: list[tuple[int, int]] = []
-        for run in runs:
-            share = shares.get(run, 0)
-            if share == 0 and not run.is_generating:
-                continue
+        for run, share in self._in_order(runs, shares):
             start = run.sequence.length
             end = at + (share or 1 + len(run.drafts))
             new = run.prompt[start : start + share] if share else (run.pending, *run.drafts)
@@ -152,6 +150,28 @@ class Composer:
             rows=rows,
             work=work(lengths, unified=self._unified),
         )
+
+    def _in_order(
+        self, runs: Sequence[Run], shares: Mapping[Run, int]
+    ) -> Iterator[tuple[Run, int]]:
+        """The runs with a place in the batch and their prompt tokens, as llama.cpp is to take them.
+
+        Neighbours with equally many tokens are a group, and the groups go in descending order:
+        llama.cpp would join ascending ones, and then go over the memory of the longer sequences
+        again for each length that is shorter.
+        """
+        groups: list[list[tuple[Run, int]]] = []
+        last = 0
+        for run in runs:
+            share = shares.get(run, 0)
+            if share == 0 and not run.is_generating:
+                continue
+            tokens = share or 1 + len(run.drafts)
+            if tokens != last and (not groups or not self._unified):
+                groups.append([])
+            groups[-1].append((run, share))
+            last = tokens
+        return chain.from_iterable(reversed(groups))
 
 
 def _shares(prompts: Sequence[Run], room: int) -> dict[Run, int]:

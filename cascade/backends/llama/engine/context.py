@@ -94,8 +94,8 @@ class Context:
     def decode(self, count: int) -> int:
         """Evaluate the first `count` entries of the batch arrays, and wait for the result.
 
-        Entries must be grouped by sequence in ascending order: sequences whose numbers follow one
-        another are evaluated together.
+        Entries must be grouped by sequence. Sequences whose numbers ascend one by one are evaluated
+        together, as many tokens of each as the shortest one has.
 
         Returns:
             llama.cpp's code: 0 done, 1 no room in the memory, 2 aborted, negative failed.

@@ -28,31 +28,25 @@ class Work(NamedTuple):
 def work(shares: Iterable[tuple[int, int]], *, unified: bool = False) -> Work:
     """Return the work that a batch is.
 
-    In separate buffers llama.cpp evaluates sequences of successive numbers together, as many tokens
-    of each as the shortest one has, then the rest of the longer ones.
+    In separate buffers sequences are evaluated together if their numbers follow one another and
+    they have as many tokens: the composer puts a batch in an order that keeps the others apart.
 
     Args:
-        shares: Slot and tokens of each sequence in the batch, in ascending order of the slots.
+        shares: Slot and tokens of each sequence, in ascending order of the slots or the batch's.
         unified: Whether all sequences are in one buffer.
     """
-    lone, passes, visits, total, last = 0, 0, 0, 0, -2
-    group: list[int] = []
-    for slot, tokens in [*shares, (-2, 0)]:
-        if group and (slot < 0 or (slot != last + 1 and not unified)):
-            group.sort()
-            done = 0
-            for at, length in enumerate(group):
-                if length == done or (unified and at):
-                    continue
-                alone = at == len(group) - 1 and length == done + 1
-                lone += alone
-                passes += not alone
-                visits += len(group) - at
-                done = length
-            group = []
-        group.append(tokens)
+    lone, passes, visits, total = 0, 0, 0, 0
+    last, length, is_lone = -2, 0, False
+    for slot, tokens in shares:
+        joins = visits > 0 if unified else slot == last + 1 and tokens == length
+        lone -= joins and is_lone
+        passes += joins and is_lone
+        is_lone = not joins and tokens == 1
+        lone += is_lone
+        passes += not joins and not is_lone
+        visits += 1
         total += tokens
-        last = slot
+        last, length = slot, tokens
     return Work(lone, passes, visits, total)
 
 

@@ -28,7 +28,10 @@ _SURE = (1 << _SURE_BITS) - 1
 _MOST_GRAMS = 1 << 16
 """Entries of a table at most; a full one is begun anew."""
 _FIRST_RATE = 0.5
+_FIRST_WEIGHT = 2
+"""Guesses that the first rate counts as."""
 _RATE_STEP = 0.03
+"""What the latest guess counts once there were many; the first ones are averaged."""
 _MARGIN = 1.15
 """A guess must be worth this much more than it costs: estimates have their errors."""
 
@@ -157,6 +160,7 @@ class Lookup:
         self._unified = settings.kv_unified
         self._shared: dict[int, int] = {}
         self._rates = [_FIRST_RATE] * 2 * (_SURE + 1)
+        self._judged = [_FIRST_WEIGHT] * len(self._rates)
         self._paused = False
         self._trails: WeakKeyDictionary[TokenSequence, Trail] = WeakKeyDictionary()
 
@@ -224,7 +228,9 @@ class Lookup:
 
     def judge(self, kind: int, *, right: bool) -> None:
         """Count a guess."""
-        self._rates[kind] += _RATE_STEP * (right - self._rates[kind])
+        self._judged[kind] += 1
+        step = max(_RATE_STEP, 1 / self._judged[kind])
+        self._rates[kind] += step * (right - self._rates[kind])
 
     def learn(self, gram: int, token: int) -> None:
         """Keep for all sequences what followed."""

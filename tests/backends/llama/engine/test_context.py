@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cascade.backends.llama.engine import EngineSettings, GenerateRequest, Generation, Model
 from cascade.backends.llama.engine.context import Context
@@ -63,6 +65,33 @@ def test_removing_from_a_position_keeps_what_is_before_it(context: Context):
     assert context.length(0) == 2
     assert context.remove(0)
     assert context.length(0) == 0
+
+
+def test_rows_of_logits_keep_the_batch_order_whatever_the_order_of_the_sequences(
+    context: Context,
+):
+    """The composer puts sequences of unequal lengths in descending order."""
+    parts = {0: [5, 6, 7], 1: [9], 2: [4, 8]}
+    expected: dict[int, NDArray[np.float32]] = {}
+    for sequence, tokens in parts.items():
+        assert context.decode(put(context, tokens, sequence=sequence)) == 0
+        expected[sequence] = context.logits(1)[0].copy()
+        assert context.remove(sequence)
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        at = 0
+        for sequence in order:
+            end = at + len(parts[sequence])
+            context.tokens[at:end] = parts[sequence]
+            context.positions[at:end] = range(end - at)
+            context.sequences[at:end] = sequence
+            context.outputs[at:end] = 0
+            context.outputs[end - 1] = 1
+            at = end
+        assert context.decode(at) == 0
+        for row, sequence in zip(context.logits(3), order, strict=True):
+            assert abs(row - expected[sequence]).max() < 1e-3
+        for sequence in order:
+            assert context.remove(sequence)
 
 
 class FailingContext(Context):

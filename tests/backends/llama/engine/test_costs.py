@@ -12,9 +12,10 @@ from cascade.backends.llama.engine.sequences import Sequence
 def test_work_counts_passes_and_visits():
     assert work([(0, 1)]) == Work(1, 0, 1, 1)
     assert work([(0, 1), (1, 1), (2, 1)]) == Work(0, 1, 3, 3)
-    assert work([(0, 4), (1, 1), (2, 4)]) == Work(0, 2, 5, 9)
+    assert work([(0, 4), (1, 1), (2, 4)]) == Work(1, 2, 3, 9)
+    assert work([(2, 4), (0, 1), (1, 1)]) == Work(0, 2, 3, 6)
     assert work([(0, 1), (2, 1)]) == Work(2, 0, 2, 2)
-    assert work([(0, 2), (1, 1)]) == Work(1, 1, 3, 3)
+    assert work([(0, 2), (1, 1)]) == Work(1, 1, 2, 3)
     assert work([(0, 4), (3, 1)], unified=True) == Work(0, 1, 2, 5)
 
 
