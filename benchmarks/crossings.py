@@ -2,8 +2,9 @@
 
     python benchmarks/crossings.py --trajectories 10000
 
-Every step runs on a lane of its own choosing: in process, Anthropic Messages, OpenAI Responses or
-Chat Completions, all on 127.0.0.1 and held to the real providers' rules, signatures included. A
+Every draft is made on a lane of its own choosing: in process, Anthropic Messages, OpenAI Responses
+or Chat Completions, all on 127.0.0.1 and held to the real providers' rules, signatures included.
+Some drafts cannot be used and are made again elsewhere, some answers are of a given form. A
 trajectory is *wedged* if it ends without its answer; a call is *lost* or *doubled* if a tool ran
 less or more than once for it; a 400 is any request that a provider refused.
 """
@@ -20,6 +21,7 @@ import anyio
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from crossings import Crossing, Providers, crossing, providers
+from journeys import random_journey
 
 __all__ = ["main"]
 
@@ -32,12 +34,13 @@ async def measured(trajectories: int, faults: float, seed: int) -> None:
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     began = time.monotonic()
-    async with providers(faults=faults, seed=seed) as there:
-        numbers = iter(range(trajectories))
+    async with providers() as there:
+        numbers = iter(range(seed * trajectories, (seed + 1) * trajectories))
 
         async def worker() -> None:
             for number in numbers:
-                made = await crossing(there, number)
+                journey = random_journey(number, faults=faults)
+                made = await crossing(there, journey, number)
                 count(made, counts, reasons)
                 if counts["trajectories"] % REPORT_EVERY == 0:
                     print(f"  {counts['trajectories']} done", file=sys.stderr, flush=True)
@@ -56,6 +59,8 @@ def count(made: Crossing, counts: Counter[str], reasons: Counter[str]) -> None:
     counts["tool calls"] += made.worked.total()
     counts["lost tool calls"] += (made.wanted - made.worked).total()
     counts["doubled tool calls"] += (made.worked - made.wanted).total()
+    counts["rejected drafts"] += made.rejected
+    counts["structured answers"] += made.journey.structured
     counts["changes of lane"] += sum(
         one != other for one, other in zip(made.lanes, made.lanes[1:], strict=False)
     )
@@ -74,6 +79,8 @@ def report(there: Providers, counts: Counter[str], reasons: Counter[str], took_s
         "calls",
         "changes of lane",
         "failed calls",
+        "rejected drafts",
+        "structured answers",
         "tool calls",
         "wedged",
         "lost tool calls",

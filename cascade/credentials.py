@@ -15,7 +15,9 @@ _LONGEST_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A key that is looked up when a lane opens: in the environment, or by running a command.
+    """A key that is looked up when a lane opens, and again when its server refuses it.
+
+    It stands in the environment, or a command prints it.
 
     Attributes:
         lane: Name of the lane, for messages.

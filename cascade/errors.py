@@ -9,6 +9,8 @@
         BackendRefused       the request is wrong; repeating it cannot help
           ContextExceeded    the prompt does not fit the model's context window
         BackendUnavailable   it may work later
+      MonitorError           a monitor broke; the run stops and can be resumed
+      GateError              the same of a gate
       TraceError             a recorded trajectory cannot be read
 
 Running out of budget, steps or time is an outcome of a trajectory, never an exception.
@@ -26,8 +28,10 @@ __all__ = [
     "ConfigError",
     "ContextExceeded",
     "FailureKind",
+    "GateError",
     "MissingKey",
     "ModelError",
+    "MonitorError",
     "TraceError",
 ]
 
@@ -125,6 +129,30 @@ class ContextExceeded(BackendRefused):
 
 class BackendUnavailable(BackendError):  # noqa: N818 - names the fact
     """The backend cannot serve now."""
+
+
+class MonitorError(CascadeError):
+    """A monitor raised, or gave something else than signals.
+
+    Attributes:
+        monitor: Its name.
+    """
+
+    def __init__(self, message: str, *, monitor: str) -> None:
+        super().__init__(f"monitor {monitor!r} {message}")
+        self.monitor = monitor
+
+
+class GateError(CascadeError):
+    """A gate raised, or gave something else than a verdict.
+
+    Attributes:
+        gate: Its name.
+    """
+
+    def __init__(self, message: str, *, gate: str) -> None:
+        super().__init__(f"gate {gate!r} {message}")
+        self.gate = gate
 
 
 class TraceError(CascadeError):

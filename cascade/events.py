@@ -9,27 +9,38 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, PositiveInt, TypeAdapter
 
-from cascade.decision import Decision, HopRole
+from cascade.decision import Comparison, Decision, HopRole, Purpose
 from cascade.errors import FailureKind
 from cascade.exchange import Draft, OutputSchema, SideEffect, ToolSpec, Usage
 from cascade.frozen import Frozen
 from cascade.lanes import Lane
 from cascade.messages import CallId, ToolResult, UserMessage
+from cascade.opinions import Review
 from cascade.policy import Limit, Policy
+from cascade.routing.directives import Directive
+from cascade.signals import Signal
+from cascade.verdicts import Verdict
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Advised",
     "BudgetReached",
+    "Consulted",
     "Decided",
+    "Directed",
     "Drafted",
     "Entry",
     "Event",
     "Failed",
     "Finished",
     "Interrupted",
+    "Judged",
     "Outcome",
+    "Restarted",
     "Resumed",
+    "Reviewed",
     "Scored",
+    "Signalled",
     "Started",
     "ToolFinished",
     "ToolOutcome",
@@ -40,11 +51,13 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 
-Outcome = Literal["completed", "budget_exhausted", "failed", "halted"]
-"""How a trajectory ended: with an answer; at a limit; because no model call could be used; or
-because a person is to look at it."""
+Outcome = Literal["completed", "budget_exhausted", "failed", "halted", "decided"]
+"""How a trajectory ended: with an answer; at a limit; because no model call could be used; because
+a person is to look at it; or, where a policy only decides, with its first decision."""
 
-ToolOutcome = Literal["ok", "error", "timeout", "invalid_arguments", "unknown_tool", "interrupted"]
+ToolOutcome = Literal[
+    "ok", "error", "timeout", "invalid_arguments", "unknown_tool", "interrupted", "refused"
+]
 
 
 class Entry(Frozen):
@@ -71,6 +84,10 @@ class Started(Entry):
     policy_digest: str
     lanes: tuple[Lane, ...]
     seed: int
+    data_classes: tuple[str, ...] = ()
+    """Classes of data that the task holds; lanes that may not see them are left out."""
+    resettable: bool = False
+    """Whether whoever runs it can bring the world back to how it was at the start."""
     content: Literal["full", "omitted"] = "full"
     """`omitted` where message content was left out of the record."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
@@ -96,10 +113,99 @@ class Drafted(Entry):
     role: HopRole
     draft: Draft
     cost_usd: Decimal | None
-    accepted: bool
-    """Whether the step goes on with this message."""
+    accepted: bool | None
+    """Whether the step goes on with this message; `None` while that is open: it can be used, and
+    is kept until a `judged` event accepts it or a higher lane's draft takes its place."""
+    said: bool = False
+    """Whether a listener had been given text of it."""
     rejection: str | None = None
-    """Why it does not, in words that the model can be shown."""
+    """Why it cannot be used, in words that the model can be shown."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the gates think of it."""
+    comparison: Comparison | None = None
+    """Its risk against the cost of handing the step up; `None` where no gate saw a risk or nobody
+    could take it."""
+    advice_followed: bool | None = None
+    """Whether it does what the advice before it said; `None` where there was none, or nothing in it
+    that can be compared."""
+
+
+class Consulted(Entry):
+    """A model call that was made for an opinion ended with one."""
+
+    kind: Literal["consulted"] = "consulted"
+    step: PositiveInt
+    hop: PositiveInt
+    lane: str
+    role: HopRole
+    purpose: Purpose
+    draft: Draft
+    cost_usd: Decimal | None
+
+
+class Signalled(Entry):
+    """A monitor noticed something."""
+
+    kind: Literal["signalled"] = "signalled"
+    step: PositiveInt
+    signal: Signal
+
+
+class Judged(Entry):
+    """Something more was learnt about a draft whose acceptance is open."""
+
+    kind: Literal["judged"] = "judged"
+    step: PositiveInt
+    accepted: bool | None
+    """Whether the step goes on with it; `None` while that is still open."""
+    verdicts: tuple[Verdict, ...] = ()
+    comparison: Comparison | None = None
+    reason: str = ""
+    """In words, where the verdicts do not say it all."""
+
+
+class Reviewed(Entry):
+    """A milestone was judged, or could not be."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    step: PositiveInt
+    lane: str | None
+    """Who judged; `None` where nobody could be asked."""
+    codes: tuple[str, ...]
+    """What was judged: codes of the signals."""
+    review: Review | None
+    """`None` where there was no verdict."""
+
+
+class Advised(Entry):
+    """The lane in charge asked, and was answered."""
+
+    kind: Literal["advised"] = "advised"
+    step: PositiveInt
+    lane: str
+    call_id: CallId
+    question: str
+    advice: str
+
+
+class Directed(Entry):
+    """The controller lane said how to go on."""
+
+    kind: Literal["directed"] = "directed"
+    step: PositiveInt
+    lane: str
+    """Who said it."""
+    directive: Directive | None
+    """`None` where what it said cannot be followed."""
+    reason: str = ""
+    """Why not, in words."""
+
+
+class Restarted(Entry):
+    """The world was brought back to how it was at first, and the task begins anew."""
+
+    kind: Literal["restarted"] = "restarted"
+    step: PositiveInt
 
 
 class Failed(Entry):
@@ -110,6 +216,7 @@ class Failed(Entry):
     hop: PositiveInt
     lane: str
     role: HopRole
+    purpose: Purpose = "draft"
     error: str
     """The exception's class."""
     message: str
@@ -170,6 +277,8 @@ class Interrupted(Entry):
     """The model call that was under way; `None` where none was."""
     lane: str | None
     role: HopRole | None
+    said: bool = False
+    """Whether a listener had been given text of it."""
     usage: Usage
     """What that call had used by then."""
     cost_usd: Decimal | None
@@ -208,6 +317,13 @@ Event = Annotated[
     Started
     | Decided
     | Drafted
+    | Consulted
+    | Signalled
+    | Judged
+    | Reviewed
+    | Advised
+    | Directed
+    | Restarted
     | Failed
     | ToolStarted
     | ToolFinished

@@ -45,6 +45,13 @@ class ToolSpec(Frozen):
     side_effect: SideEffect = "write"
     parallel: bool = False
     """Whether calls of it may run at the same time as other parallel calls of the same step."""
+    waits: bool = False
+    """Whether calling it again with the same arguments is how one waits for something."""
+    goal: str | None = None
+    """Name of the part of a task that a call which succeeds has reached."""
+    data_classes: tuple[str, ...] = ()
+    """Classes of data that its results hold; lanes that may not see them are left out from then
+    on."""
 
 
 class OutputSchema(Frozen):
@@ -143,8 +150,9 @@ class Dropped(Frozen):
     """Something of the conversation that a lane was not shown."""
 
     what: Literal["reasoning", "message_form", "image", "sampling", "effort"]
-    why: Literal["foreign_origin", "not_accepted", "not_supported"]
-    """It came from elsewhere; the provider refused it; the model cannot take it."""
+    why: Literal["foreign_origin", "not_accepted", "not_supported", "redacted"]
+    """It came from elsewhere; the provider refused it; the model cannot take it; nobody can tell
+    what it shows, and the lane is to see placeholders."""
     count: int = 1
 
 
@@ -198,6 +206,9 @@ class Request:
     """Reasoning effort by the provider's name for it; `None` leaves the model's default."""
     stream: bool = False
     """Whether anybody listens: a backend may skip making deltas when nobody does."""
+    stop_below: float | None = None
+    """Probability of a name or argument token under which a local draft is stopped; `None` never
+    stops it."""
 
     def call_id(self, view: View, index: int) -> str:
         """The identity of this hop's call number *index*, from 0: unique, short and repeatable."""

@@ -5,29 +5,41 @@ the time is an argument, and the position follows from the state.
 """
 
 from datetime import datetime
+from typing import Any
 
+from cascade.conversation import is_redacted
 from cascade.decision import Decision
 from cascade.errors import BackendError, TraceError
 from cascade.events import (
+    Consulted,
     Drafted,
     Failed,
     Interrupted,
+    Restarted,
     Resumed,
     ToolFinished,
     ToolOutcome,
     ToolStarted,
 )
-from cascade.exchange import Draft, SideEffect, Usage
+from cascade.exchange import Draft, Dropped, SideEffect, Usage
 from cascade.frozen import made
+from cascade.holding import Assessment, assess, assess_stopped
 from cascade.lanes import Lane
 from cascade.messages import ToolCall, ToolResult, well_formed
+from cascade.redaction.redactor import images_in
+from cascade.redaction.rehydration import rehydrated
+from cascade.rules import NO_RULES, Rules
+from cascade.self_escalation import followed
 from cascade.state import State
 
 __all__ = [
+    "came",
+    "consulted",
     "drafted",
     "failed",
     "interrupted",
     "outstanding",
+    "restarted",
     "resumed",
     "side_effect_of",
     "tool_finished",
@@ -50,7 +62,31 @@ def outstanding(state: State) -> tuple[Decision, Lane]:
     raise TraceError(f"the decision names lane {name!r}, which the trajectory does not have")
 
 
-def drafted(state: State, draft: Draft, at: datetime, *, problem: str | None = None) -> Drafted:
+def came(
+    state: State,
+    draft: Draft,
+    at: datetime,
+    *,
+    problem: str | None = None,
+    said: bool = False,
+    rules: Rules = NO_RULES,
+) -> Drafted | Consulted:
+    """The outstanding model call, whatever it was for, ended with *draft*."""
+    decision, _ = outstanding(state)
+    if decision.purpose == "draft":
+        return drafted(state, draft, at, problem=problem, said=said, rules=rules)
+    return consulted(state, draft, at)
+
+
+def drafted(
+    state: State,
+    draft: Draft,
+    at: datetime,
+    *,
+    problem: str | None = None,
+    said: bool = False,
+    rules: Rules = NO_RULES,
+) -> Drafted:
     """The outstanding model call ended with *draft*.
 
     Args:
@@ -59,12 +95,18 @@ def drafted(state: State, draft: Draft, at: datetime, *, problem: str | None = N
         at: When, UTC.
         problem: What the driver found wrong with it, such as an answer that does not fit its
             schema, in words for the model.
+        said: Whether a listener had been given text of it.
+        rules: The gates that it has to pass, and the monitors that look at it.
     """
     decision, lane = outstanding(state)
-    message = well_formed(draft.message)
-    if message is not draft.message:
-        draft = draft.model_copy(update={"message": message})
-    rejection = _rejection(draft) or problem
+    draft = _in_clear(state, lane, draft)
+    if draft.finish_reason == "stopped":
+        found = assess_stopped(state, draft, lane, at, rules)
+    elif (rejection := _rejection(draft) or problem) is not None:
+        found = Assessment(accepted=False, rejection=rejection)
+    else:
+        found = assess(state, draft, lane, at, rules)
+    advice = None if state.last_advice is None else state.last_advice.advice
     return made(
         Drafted,
         seq=state.seq + 1,
@@ -75,9 +117,51 @@ def drafted(state: State, draft: Draft, at: datetime, *, problem: str | None = N
         role=decision.role,
         draft=draft,
         cost_usd=lane.cost_usd(draft.usage),
-        accepted=rejection is None,
-        rejection=rejection,
+        accepted=found.accepted,
+        said=said,
+        rejection=found.rejection,
+        verdicts=found.verdicts,
+        comparison=found.comparison,
+        advice_followed=None if advice is None else followed(advice, draft.message),
     )
+
+
+def consulted(state: State, draft: Draft, at: datetime) -> Consulted:
+    """The outstanding model call, made for an opinion, ended with *draft*."""
+    decision, lane = outstanding(state)
+    draft = _in_clear(state, lane, draft)
+    return Consulted(
+        seq=state.seq + 1,
+        at=at,
+        step=state.step,
+        hop=state.hop,
+        lane=lane.name,
+        role=decision.role,
+        purpose=decision.purpose,
+        draft=draft,
+        cost_usd=lane.cost_usd(draft.usage),
+    )
+
+
+def restarted(state: State, at: datetime) -> Restarted:
+    """The world is as it was at first."""
+    return Restarted(seq=state.seq + 1, at=at, step=state.step)
+
+
+def _in_clear(state: State, lane: Lane, draft: Draft) -> Draft:
+    """The draft with values in the place of placeholders, and such that it can be recorded."""
+    message = draft.message
+    changes: dict[str, Any] = {}
+    if state.head().policy.redaction.enabled and is_redacted(state, lane):
+        message = rehydrated(message, state.vault)
+        pictures = sum(images_in(each) for each in state.transcript)
+        if pictures:
+            left_out = Dropped(what="image", why="redacted", count=pictures)
+            changes["dropped"] = (*draft.dropped, left_out)
+    message = well_formed(message)
+    if message is not draft.message:
+        changes["message"] = message
+    return draft.model_copy(update=changes) if changes else draft
 
 
 def failed(
@@ -95,6 +179,7 @@ def failed(
         hop=state.hop,
         lane=lane.name,
         role=decision.role,
+        purpose=decision.purpose,
         error=type(error).__name__,
         message=str(error).encode("utf-8", "replace").decode("utf-8"),
         failure=error.failure,
@@ -106,8 +191,13 @@ def failed(
     )
 
 
-def interrupted(state: State, at: datetime, *, usage: Usage | None) -> Interrupted:
-    """The run was cancelled; *usage* is that of the model call it cut short, if it did."""
+def interrupted(
+    state: State, at: datetime, *, usage: Usage | None, said: bool = False
+) -> Interrupted:
+    """The run was cancelled; *usage* is that of the model call it cut short, if it did.
+
+    *said* tells whether a listener had been given text of it.
+    """
     if usage is None:
         return Interrupted(
             seq=state.seq + 1,
@@ -116,6 +206,7 @@ def interrupted(state: State, at: datetime, *, usage: Usage | None) -> Interrupt
             hop=None,
             lane=None,
             role=None,
+            said=said,
             usage=Usage(),
             cost_usd=None,
         )
@@ -127,6 +218,7 @@ def interrupted(state: State, at: datetime, *, usage: Usage | None) -> Interrupt
         hop=state.hop,
         lane=lane.name,
         role=decision.role,
+        said=said,
         usage=usage,
         cost_usd=lane.cost_usd(usage),
     )
@@ -183,7 +275,7 @@ def tool_finished(
 def _rejection(draft: Draft) -> str | None:
     if draft.problem is not None:
         return draft.problem
-    if draft.finish_reason in {"length", "deadline", "stopped"}:
+    if draft.finish_reason in {"length", "deadline"}:
         return f"It was cut off after {draft.usage.output_tokens} tokens."
     if draft.finish_reason == "refusal":
         return "The model or its provider declined to answer."

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
-from cascade.decision import Exclusion, ReasonCode
+from cascade.decision import Exclusion, Purpose, ReasonCode
 from cascade.errors import FailureKind
 from cascade.events import Failed, Outcome
 from cascade.lanes import Lane
+from cascade.situation import ladder_of
 from cascade.state import State
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Remedy",
     "fallback_chain",
     "next_attempt",
+    "stand_ins",
 ]
 
 Remedy = Literal["retry", "fail_over", "change", "give_up"]
@@ -84,6 +86,29 @@ def fallback_chain(lanes: Iterable[Lane], primary: Lane) -> tuple[Lane, ...]:
     return tuple(by_name[name] for name in names if name in by_name and name != primary.name)
 
 
+def stand_ins(
+    state: State, primary: Lane, *, purpose: Purpose, excluded: Mapping[str, Exclusion]
+) -> tuple[Lane, ...]:
+    """The lanes that serve a call of *primary* when it cannot, in order.
+
+    The home lane is the last resort of a step that was handed up, unless it has drafted it already.
+
+    Args:
+        state: Where the trajectory stands.
+        primary: The lane that the call belongs to.
+        purpose: What the call is made for.
+        excluded: Lanes that the constraints leave out: a failure brings none of them back.
+    """
+    lanes = state.head().lanes
+    chain = tuple(each for each in fallback_chain(lanes, primary) if each.name not in excluded)
+    if len(lanes) == 1 or purpose != "draft" or state.held is not None:
+        return chain
+    home = next(lane for lane in lanes if lane.name == state.home)
+    is_listed = home.name == primary.name or any(each.name == home.name for each in chain)
+    is_out = is_listed or home.name in excluded or home.tier >= primary.tier
+    return chain if is_out else (*chain, home)
+
+
 def next_attempt(state: State, primary: Lane) -> Attempt | GivenUp:
     """What the failures of the step under way call for.
 
@@ -94,16 +119,19 @@ def next_attempt(state: State, primary: Lane) -> Attempt | GivenUp:
     started = state.head()
     retries = started.policy.retries
     last = state.failures[-1]
-    chain = (primary, *fallback_chain(started.lanes, primary))
+    left_out = ladder_of(state).excluded
+    chain = (primary, *stand_ins(state, primary, purpose=state.purpose, excluded=left_out))
     by_name = {lane.name: lane for lane in (*started.lanes, *chain)}
     remedy = REMEDIES[last.failure]
-    if remedy == "give_up" or (last.said and started.policy.commit_deltas):
+    if remedy == "give_up" or (state.committed and started.policy.commit_deltas):
         return GivenUp("failed", _told(last))
     if state.calls_of_step >= retries.on_a_step:
         reason = f"{state.calls_of_step} calls were made for this step; the last: {_told(last)}"
         return GivenUp("failed", reason)
     here = [failure for failure in state.failures if failure.lane == last.lane]
-    if remedy == "change" and sum(each.failure == "signature" for each in here) == 1:
+    # What is shown for an opinion holds no opaque block: the same bytes would be refused again.
+    can_change = remedy == "change" and last.purpose == "draft"
+    if can_change and sum(each.failure == "signature" for each in here) == 1:
         return Attempt(lane=by_name[last.lane], reasons=("without_signatures",))
     sent_here = sum(each.sent and each.failure != "signature" for each in here)
     asked_s = last.retry_after_s or 0.0

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from cascade.errors import ConfigError
 from cascade.exchange import Sampling, Usage
 from cascade.frozen import Frozen
 
@@ -23,9 +24,11 @@ __all__ = [
     "Locality",
     "PriceTier",
     "Prices",
+    "Profile",
     "RateLimits",
     "StructuredOutput",
     "Timeouts",
+    "home_lane",
 ]
 
 ApiMode = Literal["responses", "chat_completions", "messages"]
@@ -133,6 +136,19 @@ class Timeouts(Frozen):
     """For a whole call."""
 
 
+class Profile(Frozen):
+    """How good and how quick a lane is, declared or measured."""
+
+    quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of steps, or of tasks, that it gets right."""
+    latency_s: PositiveFloat | None = None
+    """Seconds a call takes, on average."""
+    ceiling: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The difficulty up to which it may be given a task, from 0 to 1."""
+    calls: NonNegativeInt = 0
+    """How many calls were measured; 0 where the figures are declared."""
+
+
 class Lane(Frozen):
     """One configured model endpoint."""
 
@@ -141,6 +157,9 @@ class Lane(Frozen):
     """Name of the backend that serves it."""
     model: str
     """A model reference as its backend understands it, such as `bundled:desk`."""
+    model_digest: str | None = None
+    """Digest of the model file, which an in-process backend learns when it opens; `None` where
+    there is no file."""
     tier: NonNegativeInt = 0
     """Rung of the ladder; 0 is the lowest."""
     locality: Locality
@@ -166,6 +185,10 @@ class Lane(Frozen):
     """What its backend can be told besides, by name; each backend lists its own."""
     effort: str | None = None
     """Reasoning effort by the provider's name; `None` leaves the model's default."""
+    profile: Profile = Profile()
+    cache_ttl_s: PositiveFloat | None = 300.0
+    """Seconds for which its server keeps a prompt that is not used; `None` keeps it for the
+    trajectory."""
     limits: RateLimits = RateLimits()
     timeouts: Timeouts = Timeouts()
     prices: Prices | None = None
@@ -174,3 +197,18 @@ class Lane(Frozen):
     def cost_usd(self, usage: Usage) -> Decimal | None:
         """The price of *usage* here in US dollars, or `None` where no prices are known."""
         return None if self.prices is None else self.prices.cost_usd(usage)
+
+
+def home_lane(lanes: tuple[Lane, ...], name: str | None) -> Lane:
+    """The lane that runs the loop: the named one, else the first of the lowest tier.
+
+    Raises:
+        ConfigError: There is no lane, or none of that name.
+    """
+    if name is None and lanes:
+        return min(lanes, key=lambda lane: lane.tier)
+    for lane in lanes:
+        if lane.name == name:
+            return lane
+    known = ", ".join(repr(lane.name) for lane in lanes) or "none at all"
+    raise ConfigError(f"no lane is called {name!r}; the ladder has {known}")

@@ -11,8 +11,8 @@ from cascade.exchange import Usage
 
 __all__ = ["Account", "Cause", "Ledger", "Spend"]
 
-Cause = Literal["accepted", "rejected", "failed", "cancelled"]
-"""What became of the model call that the money went to."""
+Cause = Literal["accepted", "held", "rejected", "failed", "cancelled"]
+"""What became of the model call that the money went to; `held` while that is open."""
 
 
 class Account(NamedTuple):
@@ -36,6 +36,19 @@ class Spend(NamedTuple):
         known = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
         return Spend(self.hops + 1, self.usage + usage, known)
 
+    def minus(self, usage: Usage, cost_usd: Decimal | None) -> "Spend":
+        """This sum without a call that is in it."""
+        known = None if self.cost_usd is None or cost_usd is None else self.cost_usd - cost_usd
+        mine = self.usage
+        rest = Usage(
+            input_tokens=mine.input_tokens - usage.input_tokens,
+            cache_read_tokens=mine.cache_read_tokens - usage.cache_read_tokens,
+            cache_write_tokens=mine.cache_write_tokens - usage.cache_write_tokens,
+            output_tokens=mine.output_tokens - usage.output_tokens,
+            estimated=mine.estimated,
+        )
+        return Spend(self.hops - 1, rest, known)
+
 
 _EMPTY: Mapping[Account, Spend] = MappingProxyType({})
 
@@ -54,3 +67,14 @@ class Ledger:
         # As long as there is one account, its sum and the total are one object, added up once.
         after = total if before is self.total else before.plus(usage, cost_usd)
         return Ledger(total, {**self.accounts, account: after})
+
+    def move(
+        self, source: Account, target: Account, usage: Usage, cost_usd: Decimal | None
+    ) -> "Ledger":
+        """Returns the ledger with one call of *source* put to *target*; the total stays."""
+        accounts = dict(self.accounts)
+        left = accounts.pop(source, Spend()).minus(usage, cost_usd)
+        if left.hops > 0:
+            accounts[source] = left
+        accounts[target] = accounts.get(target, Spend()).plus(usage, cost_usd)
+        return Ledger(self.total, accounts)

@@ -1,47 +1,57 @@
-"""State: what the events of a trajectory amount to, one event at a time.
+"""State: what the events of a trajectory amount to. `fold.py` makes it, one event at a time."""
 
-`fold(state, event)` does no I/O, reads no clock and takes the same time at step 2 and step 2,000.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, assert_never
+from typing import Any, NamedTuple
 
 from cascade.appended import Appended
-from cascade.decision import Decision, HopRole
+from cascade.decision import Comparison, Decision, Purpose
 from cascade.errors import TraceError
 from cascade.events import (
+    Advised,
     BudgetReached,
-    Decided,
+    Consulted,
+    Directed,
     Drafted,
     Event,
     Failed,
     Finished,
-    Interrupted,
     Outcome,
-    Resumed,
+    Reviewed,
     Scored,
     Started,
-    ToolFinished,
-    ToolStarted,
 )
-from cascade.exchange import Usage
-from cascade.frozen import made
-from cascade.ledger import Account, Ledger
+from cascade.exchange import Draft, OutputSchema, ToolSpec, Usage, View
+from cascade.ledger import Ledger
 from cascade.messages import (
     AssistantMessage,
     Message,
-    Reasoning,
     Text,
     ToolCall,
-    ToolMessage,
     ToolResult,
     UserMessage,
 )
+from cascade.redaction.vault import Vault
+from cascade.routing.caches import CacheState
+from cascade.signals import Signal
+from cascade.steps import Step
+from cascade.transcripts import OwnTranscript
+from cascade.verdicts import Verdict
 
-__all__ = ["EMPTY", "REDRAFT_REQUEST", "PendingCall", "Rejected", "State", "fold", "fold_all"]
+__all__ = [
+    "EMPTY",
+    "NO_HEAD",
+    "REDRAFT_REQUEST",
+    "Head",
+    "Held",
+    "PendingCall",
+    "Rejected",
+    "State",
+    "Streak",
+    "Tenure",
+]
 
 REDRAFT_REQUEST = (
     "Your last message could not be used: {reason} "
@@ -68,13 +78,17 @@ class Rejected:
     message: AssistantMessage
     reason: str
     lane: str
+    comparison: Comparison | None = None
+    """Why it was stopped while it was written; `None` where it came to its end."""
 
-    def shown(self, lane: str) -> tuple[Message, Message]:
+    def shown(self, lane: str) -> tuple[Message, ...]:
         """What *lane* sees of it: the draft as text, and what was wrong.
 
         Without calls, as they will never have results. The exact text of a model with its thoughts
-        and marks is for that model alone.
+        and marks is for that model alone. Of a draft that was stopped nobody sees anything.
         """
+        if self.comparison is not None:
+            return ()
         said = self.message
         if said.calls:
             raw = None if said.artefact is None or lane != self.lane else said.artefact.raw
@@ -82,6 +96,50 @@ class Rejected:
             text = text if isinstance(text, str) else said.text
             said = AssistantMessage(parts=(Text(text=text or "(a tool call)"),))
         return said, UserMessage.of(REDRAFT_REQUEST.format(reason=self.reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A draft that can be used, while it is open whether it will be."""
+
+    drafted: Drafted
+    verdicts: tuple[Verdict, ...]
+    """Of the gates, and of all who were asked since."""
+    samples: tuple[Draft, ...] = ()
+    """Second drafts, to be compared with it."""
+    reviewed: tuple[str, ...] = ()
+    """Codes of the signals for which it was reviewed and not found wanting."""
+    after: int = 0
+    """How many drafts of its step were rejected before it came."""
+
+
+class Head(NamedTuple):
+    """What stands before the conversation."""
+
+    system: str | None
+    tools: tuple[ToolSpec, ...]
+    output: OutputSchema | None
+
+
+NO_HEAD = Head(None, (), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """A lane above the home lane that has the loop for several steps."""
+
+    lane: str
+    until: int | None
+    """The last step of it; `None` where it lasts to the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streak:
+    """How often in a row a signal came."""
+
+    steps: int
+    last: int
+    """The step in which it came last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +159,26 @@ class State:
     """Seconds in which the trajectory was being run, up to the last event."""
     transcript: Appended[Message] = field(default_factory=Appended[Message])
     """The accepted conversation, the task first."""
-    own_transcripts: Mapping[str, Appended[Message]] = field(default_factory=lambda: _NOTHING)
-    """The conversation as a lane saw it, where that holds more than what was accepted: reasoning
-    signed over a rejected draft is only good after that draft."""
+    own_transcripts: Mapping[str, OwnTranscript] = field(default_factory=lambda: _NOTHING)
+    """The conversation as a lane sees it, where that is not what was accepted: a lane that takes
+    over is told in short what was done; what leaves the machine is redacted; reasoning signed over
+    a rejected draft is only good after that draft."""
+    vault: Vault = field(default_factory=Vault)
+    """What the placeholders stand for that remote lanes see."""
+    redacted_head: Head = NO_HEAD
+    """What stands before the conversation for lanes that see placeholders."""
+    asking: View | None = None
+    """What the lane is shown that is being asked for an opinion."""
+    home: str = ""
+    """Name of the home lane."""
+    specs: Mapping[str, ToolSpec] = field(default_factory=lambda: _NOTHING)
+    """The tools, by name."""
+    steps: Appended[Step] = field(default_factory=Appended[Step])
+    """The complete steps, since the last restart."""
+    data_classes: frozenset[str] = frozenset()
+    """Classes of data that the conversation holds."""
+    caches: Mapping[str, CacheState] = field(default_factory=lambda: _NOTHING)
+    """By lane: what its server has read of this trajectory."""
     plain_until: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     """By lane: so many messages of its conversation go there without opaque blocks, as it refused
     them."""
@@ -115,10 +190,55 @@ class State:
     """The last model call's number, from 1; 0 before the first."""
     decision: Decision | None = None
     """The choice that the outstanding model call follows; `None` where none is outstanding."""
+    purpose: Purpose = "draft"
+    """What the last model call was made for."""
+    primary: str | None = None
+    """The lane that the call under way belongs to, whichever stands in for it."""
+    charged: str | None = None
+    """The lane that the step under way was given to; `None` before that."""
+    tenure: Tenure | None = None
+    spans: int = 0
+    """Spans so far."""
+    since: int = 1
+    """The first step that counts for signs of being stuck."""
+    cool_until: int = 0
+    """The last step in which soft signals do not escalate."""
+    signals: tuple[Signal, ...] = ()
+    """What was noticed in this step."""
+    streaks: Mapping[str, Streak] = field(default_factory=lambda: _NOTHING)
+    """By monitor and code."""
+    nudged: int = 0
+    """The last step in which the home lane was told that it is stuck; 0 before."""
+    held: Held | None = None
+    consulted: Consulted | None = None
+    """An opinion that nothing was made of yet."""
+    reviews: tuple[Reviewed, ...] = ()
+    """Of this step."""
+    anchor: int = 0
+    """The last step that a review verified."""
+    milestones: tuple[str, ...] = ()
+    """What was verified, in the reviewers' words."""
+    questions: int = 0
+    """How often the home lane asked, for advice or to hand over."""
+    asked: int = 0
+    """The step in which it did last; 0 before."""
+    advised: tuple[Advised, ...] = ()
+    """Advice for calls of this step."""
+    last_advice: Advised | None = None
+    """What the next draft is compared with."""
+    directed: Directed | None = None
+    committed: bool = False
+    """Whether a listener was given text of this step that was not accepted."""
+    irrevocable: bool = False
+    """Whether a call that cannot be taken back was made."""
+    restarted: int = 0
+    """The hop with which the task was begun anew last; 0 before."""
+    calls_in_step: int = 0
+    """Model calls of all kinds that were made in this step."""
     rejected: tuple[Rejected, ...] = ()
     """Drafts of this step that could not be used."""
     calls_of_step: int = 0
-    """Model calls that were made for this step."""
+    """Model calls that were made for the draft or the opinion under way."""
     failures: tuple[Failed, ...] = ()
     """Model calls of this step that failed, since the last one that did not."""
     pending: tuple[PendingCall, ...] = ()
@@ -160,6 +280,14 @@ class State:
             fields["elapsed_s"] = self.elapsed_s + max(passed, 0.0)
         return successor
 
+    def altered(self, **changes: Any) -> "State":
+        """The same position in the log with these fields changed."""
+        successor = object.__new__(State)
+        fields = successor.__dict__
+        fields.update(self.__dict__)
+        fields.update(changes)
+        return successor
+
     def head(self) -> Started:
         """The first event.
 
@@ -172,168 +300,3 @@ class State:
 
 
 EMPTY = State()
-
-
-def fold(state: State, event: Event) -> State:
-    """The state after *event*.
-
-    Raises:
-        TraceError: The event does not follow from the log so far.
-    """
-    if event.seq != state.seq + 1:
-        raise TraceError(f"event {event.seq} follows event {state.seq}; a log has no gaps")
-    if state.started is None and not isinstance(event, Started):
-        raise TraceError(f"the log begins with a `{event.kind}` event instead of `started`")
-    if state.finished is not None and not isinstance(event, Scored):
-        raise TraceError(f"event {event.seq}, `{event.kind}`, follows the end of the trajectory")
-    return _apply(state, event)
-
-
-def fold_all(events: Iterable[Event], state: State = EMPTY) -> State:
-    """The state after all of *events*, from *state* on."""
-    for event in events:
-        state = fold(state, event)
-    return state
-
-
-def _apply(state: State, event: Event) -> State:  # noqa: C901, PLR0912 - an arm a kind
-    match event:
-        case Decided():
-            return state.advance(event, hop=event.hop, decision=event.decision)
-        case Drafted():
-            return _drafted(state, event)
-        case Failed():
-            return _failed(state, event)
-        case ToolStarted():
-            pending = [
-                PendingCall(call=entry.call, started=True, result=entry.result)
-                if entry.call.id == event.call_id
-                else entry
-                for entry in state.pending
-            ]
-            return state.advance(event, pending=tuple(pending))
-        case ToolFinished():
-            return _tool_finished(state, event)
-        case Interrupted():
-            if event.lane is None or event.role is None:
-                return state.advance(event, decision=None)
-            ledger = _charge(state, event.lane, event.role, event)
-            return state.advance(event, decision=None, ledger=ledger)
-        case Resumed():
-            # A call that was under way when the process died is made again from a new decision.
-            # So is one that failed: what kept a lane from serving may be over by now.
-            said = tuple(failure for failure in state.failures if failure.said)
-            return state.advance(event, idle=True, decision=None, failures=said)
-        case BudgetReached():
-            return state.advance(event, limit=event)
-        case Finished():
-            return state.advance(event, decision=None, finished=event)
-        case Scored():
-            return state.advance(event, idle=True, scores=(*state.scores, event))
-        case Started():
-            if state.started is None:
-                transcript = state.transcript.append(event.task)
-                return state.advance(event, started=event, transcript=transcript)
-            raise TraceError("a second `started` event: each trajectory has a log of its own")
-        case _:
-            assert_never(event)
-
-
-def _failed(state: State, event: Failed) -> State:
-    ledger = _charge(state, event.lane, event.role, event) if event.sent else state.ledger
-    plain_until = state.plain_until
-    if event.failure == "signature":
-        shown = state.own_transcripts.get(event.lane, state.transcript)
-        # The drafts that this step rejected stand behind the conversation, two messages each.
-        plain_until = {**plain_until, event.lane: len(shown) + 2 * len(state.rejected)}
-    return state.advance(
-        event,
-        decision=None,
-        failures=(*state.failures, event),
-        calls_of_step=state.calls_of_step + event.sent,
-        ledger=ledger,
-        plain_until=plain_until,
-    )
-
-
-def _charge(state: State, lane: str, role: HopRole, event: Failed | Interrupted) -> Ledger:
-    cause = "failed" if isinstance(event, Failed) else "cancelled"
-    return state.ledger.charge(Account(lane, role, cause), event.usage, event.cost_usd)
-
-
-def _drafted(state: State, event: Drafted) -> State:
-    account = Account(event.lane, event.role, "accepted" if event.accepted else "rejected")
-    ledger = state.ledger.charge(account, event.draft.usage, event.cost_usd)
-    message = event.draft.message
-    if not event.accepted:
-        reason = event.rejection or "it cannot be used"
-        rejected = Rejected(message=message, reason=reason, lane=event.lane)
-        return state.advance(
-            event,
-            decision=None,
-            ledger=ledger,
-            failures=(),
-            calls_of_step=state.calls_of_step + 1,
-            rejected=(*state.rejected, rejected),
-        )
-    calls = message.calls
-    own_transcripts = state.own_transcripts
-    if state.rejected and _is_signed(message):
-        seen = own_transcripts.get(event.lane, state.transcript)
-        for rejected in state.rejected:
-            for shown in rejected.shown(event.lane):
-                seen = seen.append(shown)
-        own_transcripts = {**own_transcripts, event.lane: seen}
-    return state.advance(
-        event,
-        decision=None,
-        ledger=ledger,
-        failures=(),
-        calls_of_step=0,
-        rejected=(),
-        last_usage=event.draft.usage,
-        last_lane=event.lane,
-        transcript=state.transcript.append(message),
-        own_transcripts=_all_append(own_transcripts, message),
-        steps_done=state.steps_done + 1,
-        pending=tuple([PendingCall(call=call) for call in calls]),
-        final_text=None if calls else message.text,
-    )
-
-
-def _is_signed(message: AssistantMessage) -> bool:
-    return any(isinstance(part, Reasoning) and part.artefact for part in message.parts)
-
-
-def _all_append(
-    own: Mapping[str, Appended[Message]], message: Message
-) -> Mapping[str, Appended[Message]]:
-    return {lane: seen.append(message) for lane, seen in own.items()} if own else own
-
-
-def _tool_finished(state: State, event: ToolFinished) -> State:
-    call_id = event.result.call_id
-    pending = list(state.pending)
-    awaited = [
-        index
-        for index, entry in enumerate(pending)
-        if entry.call.id == call_id and entry.result is None
-    ]
-    if not awaited:
-        raise TraceError(f"event {event.seq} is the result of {call_id}, which nobody waits for")
-    for index in awaited:
-        entry = pending[index]
-        pending[index] = PendingCall(call=entry.call, started=entry.started, result=event.result)
-    done = state.tool_calls + 1
-    results = [entry.result for entry in pending if entry.result is not None]
-    if len(results) < len(pending):
-        return state.advance(event, pending=tuple(pending), tool_calls=done)
-    message = made(ToolMessage, parts=tuple(results))
-    return state.advance(
-        event,
-        pending=(),
-        tool_calls=done,
-        transcript=state.transcript.append(message),
-        own_transcripts=_all_append(state.own_transcripts, message),
-        step=state.step + 1,
-    )

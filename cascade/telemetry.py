@@ -22,9 +22,9 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 
 from cascade import facts
 from cascade.controller import CallLane
-from cascade.decision import Decision
-from cascade.events import Drafted, Failed, Interrupted, Started, ToolFinished
-from cascade.exchange import SideEffect, Usage
+from cascade.decision import Comparison, Decision
+from cascade.events import Consulted, Drafted, Failed, Interrupted, Started, ToolFinished
+from cascade.exchange import Draft, SideEffect, Usage
 from cascade.lanes import Lane
 from cascade.messages import AssistantMessage, Reasoning, Text, ToolCall
 from cascade.state import State
@@ -153,14 +153,15 @@ class Telemetry:
         self,
         span: Span,
         lane: Lane,
-        event: Drafted | Failed | Interrupted | None,
+        event: Drafted | Consulted | Failed | Interrupted | None,
         duration_s: float,
     ) -> None:
         """Ends a model call's span with what came of it; `None` if nothing could be recorded."""
         if event is None:
             span.end()
             return
-        usage = event.draft.usage if isinstance(event, Drafted) else event.usage
+        is_draft = isinstance(event, Drafted | Consulted)
+        usage = event.draft.usage if is_draft else event.usage
         labels = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": lane.backend,
@@ -175,7 +176,10 @@ class Telemetry:
             attributes: dict[str, Any] = {**_usage(usage), **_cost(event.cost_usd)}
             match event:
                 case Drafted():
-                    attributes |= self._draft(event)
+                    attributes |= self._draft(event.draft)
+                    attributes |= _judged(event)
+                case Consulted():
+                    attributes |= self._draft(event.draft)
                 case Failed():
                     attributes["error.type"] = event.error
                     attributes["cascade.failure"] = event.failure
@@ -194,12 +198,10 @@ class Telemetry:
         # A message may quote what a model wrote.
         return Status(StatusCode.ERROR, message if self.content else None)
 
-    def _draft(self, event: Drafted) -> dict[str, Any]:
-        draft = event.draft
+    def _draft(self, draft: Draft) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             "gen_ai.response.model": draft.served_model,
             "gen_ai.response.finish_reasons": (draft.finish_reason,),
-            "cascade.accepted": event.accepted,
         }
         if draft.response_id is not None:
             attributes["gen_ai.response.id"] = draft.response_id
@@ -284,10 +286,38 @@ def _asked(action: CallLane, decision: Decision, lane: Lane, step: int) -> dict[
     }
     if decision.estimated_cost_usd is not None:
         attributes["cascade.cost.estimated_usd"] = float(decision.estimated_cost_usd)
+    if decision.purpose != "draft":
+        attributes["cascade.purpose"] = decision.purpose
+    if decision.comparison is not None:
+        attributes |= _compared(decision.comparison)
     if decision.waited_s:
         attributes["cascade.waited_s"] = decision.waited_s
     if lane.endpoint:
         attributes |= _server(lane.endpoint)
+    return attributes
+
+
+def _judged(event: Drafted) -> dict[str, Any]:
+    """What was thought of a draft at first sight."""
+    attributes: dict[str, Any] = {}
+    if event.accepted is not None:
+        attributes["cascade.accepted"] = event.accepted
+    comparison = event.comparison
+    if comparison is not None:
+        attributes |= _compared(comparison)
+    return attributes
+
+
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "cascade.p_fail": comparison.p_fail,
+        "cascade.calibration": comparison.calibration or "uncalibrated",
+        "cascade.damage_usd": float(comparison.damage_usd),
+    }
+    if comparison.threshold is not None:
+        attributes["cascade.threshold"] = comparison.threshold
+    if comparison.extra_cost_usd is not None:
+        attributes["cascade.cost.extra_usd"] = float(comparison.extra_cost_usd)
     return attributes
 
 

@@ -7,18 +7,25 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import JsonValue
 
-from cascade.decision import Candidate, Decision
+from cascade.decision import Candidate, Comparison, Decision, HopRole, Purpose
 from cascade.errors import FailureKind
 from cascade.events import (
+    Advised,
     BudgetReached,
+    Consulted,
     Decided,
+    Directed,
     Drafted,
     Event,
     Failed,
     Finished,
     Interrupted,
+    Judged,
+    Restarted,
     Resumed,
+    Reviewed,
     Scored,
+    Signalled,
     Started,
     ToolFinished,
     ToolStarted,
@@ -43,7 +50,11 @@ from cascade.messages import (
     ToolResult,
     UserMessage,
 )
+from cascade.opinions import Review
 from cascade.policy import Budget, Policy
+from cascade.routing.directives import Directive
+from cascade.signals import Signal
+from cascade.verdicts import Verdict
 
 __all__ = ["events", "json_values", "usages"]
 
@@ -157,12 +168,60 @@ policies = st.builds(
     home_lane=st.none() | names,
 )
 failures = st.sampled_from(get_args(FailureKind))
-roles = st.sampled_from(["draft", "redraft", "advice", "review", "judge", "failover"])
+roles = st.sampled_from(get_args(HopRole))
+purposes = st.sampled_from(get_args(Purpose))
+probabilities = st.floats(0, 1)
+comparisons = st.builds(
+    Comparison,
+    p_fail=probabilities,
+    calibration=st.none() | words,
+    damage_usd=amounts,
+    extra_cost_usd=st.none() | amounts,
+    cold_tokens=counts,
+    threshold=st.none() | probabilities,
+    worth_it=st.booleans(),
+)
+verdicts = st.builds(
+    Verdict,
+    gate=names,
+    passed=st.none() | st.booleans(),
+    reason=words,
+    p_fail=st.none() | probabilities,
+    basis=st.none() | st.sampled_from(["free", "grammar"]),
+    features=st.dictionaries(words, finite, max_size=2),
+)
+several_verdicts = st.lists(verdicts, max_size=2).map(tuple)
+signals = st.builds(
+    Signal,
+    monitor=names,
+    kind=st.sampled_from(["stuck", "milestone", "drift"]),
+    code=names,
+    hard=st.booleans(),
+    steps=st.lists(positive, max_size=2).map(tuple),
+    evidence=words,
+    p_fail=st.none() | probabilities,
+)
+reviews = st.builds(
+    Review, milestone=words, on_track=st.booleans(), reason=words, correction=words
+)
+directives = st.builds(
+    Directive,
+    lane=names,
+    scope=st.sampled_from(["step", "span", "advise", "halt"]),
+    steps=positive,
+    effort=st.none() | words,
+    reason=words,
+)
 decisions = st.builds(
     Decision,
     lane=names,
     model=names,
+    purpose=purposes,
     scope=st.sampled_from(["advise", "step", "span", "review", "restart", "halt"]),
+    span_steps=st.none() | positive,
+    because=words,
+    note=words,
+    comparison=st.none() | comparisons,
     role=roles,
     effort=st.none() | words,
     reasons=st.lists(st.sampled_from(["home_lane", "retry", "redraft"]), max_size=2).map(tuple),
@@ -216,9 +275,65 @@ events: SearchStrategy[Event] = st.one_of(
         role=roles,
         draft=drafts,
         cost_usd=costs,
-        accepted=st.booleans(),
+        accepted=st.none() | st.booleans(),
+        said=st.booleans(),
         rejection=st.none() | words,
+        verdicts=several_verdicts,
+        comparison=st.none() | comparisons,
+        advice_followed=st.none() | st.booleans(),
     ),
+    st.builds(
+        Consulted,
+        seq=positive,
+        at=moments,
+        step=positive,
+        hop=positive,
+        lane=names,
+        role=roles,
+        purpose=purposes,
+        draft=drafts,
+        cost_usd=costs,
+    ),
+    st.builds(Signalled, seq=positive, at=moments, step=positive, signal=signals),
+    st.builds(
+        Judged,
+        seq=positive,
+        at=moments,
+        step=positive,
+        accepted=st.none() | st.booleans(),
+        verdicts=several_verdicts,
+        comparison=st.none() | comparisons,
+        reason=words,
+    ),
+    st.builds(
+        Reviewed,
+        seq=positive,
+        at=moments,
+        step=positive,
+        lane=st.none() | names,
+        codes=st.lists(names, max_size=2).map(tuple),
+        review=st.none() | reviews,
+    ),
+    st.builds(
+        Advised,
+        seq=positive,
+        at=moments,
+        step=positive,
+        lane=names,
+        call_id=call_ids,
+        question=words,
+        advice=words,
+    ),
+    st.builds(
+        Directed,
+        seq=positive,
+        at=moments,
+        step=positive,
+        lane=names,
+        directive=st.none() | directives,
+        reason=words,
+    ),
+    st.builds(Restarted, seq=positive, at=moments, step=positive),
     st.builds(
         Failed,
         seq=positive,
@@ -227,6 +342,7 @@ events: SearchStrategy[Event] = st.one_of(
         hop=positive,
         lane=names,
         role=roles,
+        purpose=purposes,
         error=names,
         message=words,
         failure=failures,
@@ -271,6 +387,7 @@ events: SearchStrategy[Event] = st.one_of(
         hop=st.none() | positive,
         lane=st.none() | names,
         role=st.none() | roles,
+        said=st.booleans(),
         usage=usages,
         cost_usd=costs,
     ),
@@ -279,7 +396,7 @@ events: SearchStrategy[Event] = st.one_of(
         Finished,
         seq=positive,
         at=moments,
-        outcome=st.sampled_from(["completed", "budget_exhausted", "failed", "halted"]),
+        outcome=st.sampled_from(["completed", "budget_exhausted", "failed", "halted", "decided"]),
         reason=words,
         answer=st.none() | words,
     ),

@@ -179,11 +179,18 @@ class Answers(httpx2.AsyncBaseTransport):
 
 @asynccontextmanager
 async def opened(
-    transport: httpx2.AsyncBaseTransport | None, of: Lane | None = None
+    transport: httpx2.AsyncBaseTransport | None,
+    of: Lane | None = None,
+    *,
+    credential: Credential | None = None,
 ) -> AsyncGenerator[RemoteBackend]:
-    """An open lane whose key is a canary, given by a command as that needs no environment."""
+    """An open lane whose key is a canary, given by a command as that needs no environment.
+
+    A command is waited for in a thread; so give another *credential* where the key is read again
+    and the clock is one that jumps.
+    """
     of = of or lane()
-    credential = Credential(lane=of.name, command=("printf", KEY))
+    credential = credential or Credential(lane=of.name, command=("printf", KEY))
     backend = openai_backend(of, credential, transport=transport)
     try:
         await backend.open()

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from cascade import facts
-from cascade.controller import Action, CallLane, Record, RunTools, Stop, Wait, decide
+from cascade.controller import Action, CallLane, Record, ResetWorld, RunTools, Stop, Wait, decide
 from cascade.errors import BackendError
 from cascade.events import Event, Started
 from cascade.exchange import Draft, Timing, ToolSpec, Usage
+from cascade.fold import fold
 from cascade.lanes import Lane, Prices
 from cascade.messages import AssistantMessage, Text, ToolCall, ToolResult, UserMessage
 from cascade.policy import Policy
-from cascade.state import EMPTY, State, fold
+from cascade.rules import NO_RULES, Rules
+from cascade.state import EMPTY, State
 
 __all__ = ["AT", "LANE", "Simulation", "draft", "started"]
 
@@ -87,6 +89,11 @@ class Simulation:
     waited_until: datetime = AT
     said: bool = False
     """Whether a call that fails had given text to a listener."""
+    rules: Rules = NO_RULES
+    head: Started | None = None
+    """Instead of one with the policy and the lanes."""
+    results: Sequence[str] = ()
+    """What tools give back, in order; then `done`."""
 
     def append(self, event: Event) -> None:
         """Makes an event part of the log."""
@@ -99,10 +106,10 @@ class Simulation:
 
     def run(self) -> State:
         """Goes on to the end."""
-        self.append(started(self.policy, self.lanes))
+        self.append(self.head or started(self.policy, self.lanes))
         replies = iter(self.replies)
         while True:
-            action = decide(self.state, self.now())
+            action = decide(self.state, self.now(), self.rules)
             self.actions.append(action)
             match action:
                 case Record():
@@ -112,6 +119,8 @@ class Simulation:
                 case RunTools():
                     for call in action.calls:
                         self._run(call)
+                case ResetWorld():
+                    self.append(facts.restarted(self.state, self.now()))
                 case Wait():
                     self.waited_until = action.until
                 case Stop():
@@ -130,11 +139,13 @@ class Simulation:
         )
         message = AssistantMessage(parts=parts)
         made = reply.model_copy(update={"message": message})
-        self.append(facts.drafted(self.state, made, self.now()))
+        self.append(facts.came(self.state, made, self.now(), said=self.said, rules=self.rules))
 
     def _run(self, call: ToolCall) -> None:
         self.append(facts.tool_started(self.state, call, self.now()))
-        result = ToolResult(call_id=call.id, name=call.name, parts=(Text(text="done"),))
+        made = self.state.tool_calls
+        text = self.results[made] if made < len(self.results) else "done"
+        result = ToolResult(call_id=call.id, name=call.name, parts=(Text(text=text),))
         self.append(
             facts.tool_finished(self.state, result, self.now(), outcome="ok", duration_s=1.0)
         )

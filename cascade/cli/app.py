@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "eval": "Run a task suite and judge it:  cascade eval desk --tasks 50",
         "resume": "Go on with a stopped trajectory:  cascade resume runs/FILE.jsonl",
         "show": "Read a recorded trajectory:  cascade show runs/FILE.jsonl",
+        "explain": "Tell why steps ran where they ran:  cascade explain runs/FILE.jsonl 4",
         "init": "Write a commented cascade.toml to begin with:  cascade init",
         "lanes": "List the lanes, or let each answer once:  cascade lanes --check",
         "desk-oracle": "Serve the desk's oracle as a simulated provider:  cascade desk-oracle",

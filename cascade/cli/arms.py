@@ -20,12 +20,13 @@ from cascade.policy import Policy
 from cascade.runtime.cascade import Cascade
 from cascade.suites import Task
 
-__all__ = ["ORACLE", "ArmRun", "comparison", "opened_arm"]
+__all__ = ["ORACLE", "SIMULATED_KEY", "ArmRun", "comparison", "opened_arm"]
 
 ORACLE = "oracle"
 """Stands for the desk's oracle in the place of a lane's name."""
 
-_SIMULATED = Credential(lane=ORACLE, command=(sys.executable, "-c", "print('simulated')"))
+SIMULATED_KEY = Credential(lane=ORACLE, command=(sys.executable, "-c", "print('simulated')"))
+"""The key of the oracle, which is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,14 @@ class ArmRun:
     Attributes:
         name: For the report.
         lane: As the plan of the evaluation holds it.
+        above: The lanes above it, likewise.
         policy: Of its trajectories.
         runtime: Still to be entered.
     """
 
     name: str
     lane: Lane
+    above: tuple[Lane, ...] = ()
     policy: Policy
     runtime: Cascade
 
@@ -64,21 +67,29 @@ def opened_arm(
         runtime: Passed on to `RuntimeOptions.runtime`.
 
     Raises:
-        ConfigError: There is no such lane, or the oracle does not know the tasks.
+        ConfigError: There is no such lane, or it might be meant in two ways, or the oracle does
+            not know the tasks.
     """
     if name == ORACLE:
+        if any(lane.name == ORACLE for lane in options.lanes()):
+            raise ConfigError(
+                f"--lane {ORACLE}: a lane of the configuration has that name, which stands for the "
+                "desk's simulated oracle here; give the lane another name"
+            )
         known = [task.desk for task in tasks if isinstance(task, SuiteTask)]
         if len(known) < len(tasks):
             raise ConfigError(f"--lane {ORACLE}: the oracle knows the suite `desk` only")
         with oracle_served(wire, known) as lane:
-            keys = {lane.name: _SIMULATED}
+            keys = {lane.name: SIMULATED_KEY}
             with _alone(options, lane, f"{ORACLE} (simulated)", keys, runtime) as arm:
                 yield arm
         return
     if name is None:
         with options.runtime(**runtime) as made:  # pyright: ignore[reportArgumentType] - the caller's
             home = options.home()
-            yield ArmRun(name=home.name, lane=home, policy=options.policy(), runtime=made)
+            above = tuple(lane for lane in options.lanes() if lane.name != home.name)
+            policy = options.policy()
+            yield ArmRun(name=home.name, lane=home, above=above, policy=policy, runtime=made)
         return
     with _alone(options, _lane_called(name, options.lanes()), name, None, runtime) as arm:
         yield arm

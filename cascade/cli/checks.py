@@ -16,6 +16,7 @@ import anyio
 from cascade.cli.keys import KeyState, key_state
 from cascade.cli.mending import OTLP_PACKAGE, install_command
 from cascade.cli.options import RuntimeOptions
+from cascade.cli.wording import declared
 from cascade.errors import CascadeError, ConfigError
 from cascade.frozen import Frozen
 from cascade.lanes import Lane
@@ -181,7 +182,8 @@ def _lanes(
 
 def _lane(lane: Lane, key: KeyState, *, is_needed: bool) -> Check:
     name = f"lane {lane.name}"
-    what = f"{lane.backend} {lane.model}, {key.told}"
+    said = declared(lane)
+    what = f"{lane.backend} {lane.model}, {f'{said}, ' if said else ''}{key.told}"
     if not key.is_missing:
         detail = f"{what}; not asked whether it answers: cascade lanes --check"
         return Check(name=name, status="ok", detail=detail)

@@ -13,6 +13,13 @@ from cascade.lanes import Lane
 
 __all__ = ["command"]
 
+_LANE = "desk-oracle"
+"""Not `oracle`: `cascade eval --lane oracle` starts one of its own."""
+
+_EVERYWHERE = "//0.0.0.0:"
+_HERE = "//127.0.0.1:"
+"""An address of every machine that listens everywhere, which is itself no address to go to."""
+
 EPILOG = """\b
 Examples:
   cascade desk-oracle --wire openai
@@ -24,6 +31,10 @@ the suite's own solution, so its figures are no claim about any real model. It h
 clients to the provider's rules: order and pairing of calls and results, signatures,
 parameters. It knows the tasks that `cascade eval desk --tasks N --seed S` draws, by
 their prompts. Any text serves as a key. Stop it with Ctrl-C.
+
+\b
+It prints a lane for cascade.toml, at the list prices of the model it stands for. With
+--host 0.0.0.0 that lane is for this machine; elsewhere, put this machine's address in.
 """
 
 
@@ -57,23 +68,28 @@ def command(*, wire: OracleWire, host: str, port: int, tasks: int, seed: int) ->
     """Serve the desk suite's oracle as a simulated provider."""
     known = (task.desk for task in DeskSuite().tasks(tasks, seed))
     with oracle_served(wire, known, host=host, port=port) as lane:
-        click.echo(_starter(lane))
+        click.echo(_starter(wire, lane))
         run_until_interrupted(anyio.sleep_forever, on_stop=lambda: click.echo("stopped", err=True))
     return DONE
 
 
-def _starter(lane: Lane) -> str:
+def _starter(wire: OracleWire, lane: Lane) -> str:
     """What to put into cascade.toml to use it."""
+    endpoint = lane.endpoint.replace(_EVERYWHERE, _HERE)
+    # A server of one's own may be spoken to without TLS, whatever its address.
     return "\n".join(
         (
-            f"simulated {lane.model} at {lane.endpoint} - in cascade.toml:",
+            f"simulated {lane.model} at {endpoint} - in cascade.toml:",
             "",
-            "[lanes.oracle]",
+            f"[lanes.{_LANE}]",
             f'backend = "{lane.backend}"',
             f'api = "{lane.api}"',
             f'model = "{lane.model}"',
-            f'endpoint = "{lane.endpoint}"',
+            f'endpoint = "{endpoint}"',
+            f'locality = "{lane.locality}"',
+            f'account = "{lane.account}"',
             'api_key_cmd = "echo simulated"',
+            f'priced_as = "{wire}/{lane.model}"  # simulated: what the real model would cost',
             "tier = 1",
             "",
         )

@@ -1,27 +1,29 @@
 """`cascade eval`: a suite of tasks, run and judged."""
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import click
-from rich.console import Console
 
 from cascade.cli.app import DONE, INTERRUPTED, UNSUCCESSFUL, Session
-from cascade.cli.arms import ArmRun, comparison, opened_arm
+from cascade.cli.arms import comparison as side_by_side
+from cascade.cli.arms import opened_arm
+from cascade.cli.comparing import Comparison, base_policy, compare
 from cascade.cli.consoles import output_console
-from cascade.cli.interrupts import run_until_interrupted
+from cascade.cli.evaluating import Asked, run_arm
 from cascade.cli.loading import load_suite
 from cascade.cli.options import FiniteRange, RuntimeOptions, json_option, runtime_options
-from cascade.cli.progress import SuiteView, report_table
+from cascade.cli.progress import report_table
+from cascade.errors import ConfigError
+from cascade.evaluation.comparing import PolicyReport
 from cascade.evaluation.draw import draw
-from cascade.evaluation.evaluate import DEFAULT_CONCURRENCY, Evaluation, evaluate
-from cascade.evaluation.folder import Plan, file_name, new_folder, open_folder, write_summary
+from cascade.evaluation.evaluate import DEFAULT_CONCURRENCY
+from cascade.evaluation.folder import file_name, new_folder, write_summary
 from cascade.evaluation.frontier import OracleWire
-from cascade.evaluation.report import EvaluationReport
-from cascade.suites import Suite
+from cascade.evaluation.report import Arm, EvaluationReport
 
 __all__ = ["command"]
 
@@ -41,7 +43,7 @@ first attempts stay in unfinished/). Each --lane has a folder of its own in it.
 \b
 --lane oracle puts the desk's own solution behind a simulated provider with real wire
 formats, at list prices: what a perfect frontier model would cost. It is no claim
-about any real model.
+about any real model. A lane of your own cannot be called that here.
 
 \b
 --json prints {"suite", "seed", "arms": [...]}; an arm has
@@ -78,7 +80,8 @@ tokens_per_s. Exit codes: cascade --help
     "lanes",
     metavar="NAME",
     multiple=True,
-    help="Run this lane alone; given again, compare them. `oracle` is simulated.",
+    help="Run this lane alone; with another one given, compare them. `oracle` is the desk's own, "
+    "simulated.",
 )
 @click.option(
     "--wire",
@@ -97,7 +100,36 @@ tokens_per_s. Exit codes: cascade --help
     "--min-success",
     metavar="RATE",
     type=FiniteRange(0, 1),
-    help="Exit with 1 if a smaller share of the tasks is solved.",
+    help="Exit with 1 if an arm solves a smaller share of the tasks.",
+)
+@click.option(
+    "--arms",
+    metavar="NAMES",
+    multiple=True,
+    help="Take the policy apart and compare: local, frontier, cascade, stuck_only, milestone_only, "
+    "gate_only, ask_only, random@R, every@K, first@K, oracle_router, or all; see below.",
+)
+@click.option(
+    "--seeds",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --arms: as many seeds, from --seed on, each with tasks of its own.",
+)
+@click.option(
+    "--frontier",
+    metavar="NAME",
+    help="With --arms: the lane above the home lane.  [default: for desk tasks the simulated "
+    "`oracle`, else the next configured one]",
+)
+@click.option(
+    "--plot",
+    "plots",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --arms: draw quality against cost, as .svg or .png; needs the extra `plots`.",
 )
 @runtime_options
 @json_option
@@ -113,18 +145,47 @@ def command(
     wire: OracleWire,
     out: Path | None,
     min_success: float | None,
+    arms: tuple[str, ...],
+    seeds: int,
+    frontier: str | None,
+    plots: tuple[Path, ...],
     options: RuntimeOptions,
     as_json: bool,
 ) -> int:
     """Run the tasks of SUITE: `desk`, `module:attribute` or `file.py:attribute`."""
-    asked = _Asked(
-        suite=load_suite(suite), reference=suite, tasks=tasks, seed=seed, concurrency=concurrency
+    _check_lanes(lanes)
+    _check_comparison(arms, lanes, seeds=seeds, frontier=frontier, plots=plots)
+    asked = Asked(
+        suite=load_suite(suite),
+        reference=suite,
+        tasks=tasks,
+        seed=seed,
+        concurrency=concurrency,
+        content=options.content,
     )
     drawn = draw(asked.suite, tasks, seed)
     if len(drawn) < tasks:
         click.echo(f"suite {asked.suite.name} gave {len(drawn)} of {tasks} tasks", err=True)
     folder = out or new_folder(Path("runs"), asked.suite.name, datetime.now(UTC))
     console = output_console(as_json=as_json)
+    if arms:
+        comparison = Comparison(
+            asked=asked,
+            seeds=seeds,
+            arms=arms,
+            policy=base_policy(options, asked.suite),
+            frontier=frontier,
+            wire=wire,
+            plots=plots,
+        )
+        compared = compare(comparison, options, folder, console)
+        if compared is None:
+            return _interrupted(session, out, folder)
+        summary = write_summary(folder, compared)
+        if as_json:
+            click.echo(compared.model_dump_json())
+        console.print(f"trajectories and {summary.name} are in {folder}", style="dim")
+        return DONE if min_success is None or _reaches(min_success, compared) else UNSUCCESSFUL
     reports: list[EvaluationReport] = []
     names: tuple[str | None, ...] = lanes or (None,)
     for name in names:
@@ -132,14 +193,12 @@ def command(
         with opened_arm(
             options, name, tasks=drawn, wire=wire, traces=place, max_trajectories=concurrency
         ) as arm:
-            report = _run_arm(asked, arm, place, console, given=len(drawn), options=options)
-        if report is None:
-            go_on = shlex.join(["cascade", *session.arguments, *_missing_out(out, folder)])
-            click.echo(f"go on with: {go_on}", err=True)
-            return INTERRUPTED
-        reports.append(report)
+            evaluation = run_arm(asked, arm, place, console, given=len(drawn))
+        if evaluation is None:
+            return _interrupted(session, out, folder)
+        reports.append(evaluation.report)
         if not as_json:
-            console.print(report_table(report.arms[0]))
+            console.print(report_table(evaluation.report.arms[0]))
     whole = EvaluationReport(
         suite=reports[0].suite,
         seed=reports[0].seed,
@@ -150,71 +209,72 @@ def command(
         click.echo(whole.model_dump_json())
     else:
         if len(whole.arms) > 1:
-            console.print(comparison(whole.arms))
+            console.print(side_by_side(whole.arms))
         console.print(f"trajectories and {summary.name} are in {folder}", style="dim")
-    solved = reports[0].arms[0].success_rate or 0.0
-    return UNSUCCESSFUL if min_success is not None and solved < min_success else DONE
+    return DONE if min_success is None or _all_reach(min_success, whole.arms) else UNSUCCESSFUL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What is evaluated, the same in all arms."""
+def _check_lanes(names: Sequence[str]) -> None:
+    """Checks that each arm has a folder of its own.
 
-    suite: Suite
-    reference: str
-    tasks: int
-    seed: int
-    concurrency: int
-
-
-def _run_arm(
-    asked: _Asked,
-    arm: ArmRun,
-    folder: Path,
-    console: Console,
-    *,
-    given: int,
-    options: RuntimeOptions,
-) -> EvaluationReport | None:
-    """Runs one arm; `None` if it was interrupted."""
-    plan = Plan(
-        suite=asked.reference,
-        tasks=asked.tasks,
-        seed=asked.seed,
-        lane=arm.lane,
-        policy=arm.policy,
-        content=options.content,
-    )
-    done = open_folder(folder, plan)
-    view = SuiteView(console, title=f"{asked.suite.name}: {arm.name}", tasks=given, done=done)
-
-    async def work() -> Evaluation:
-        async with arm.runtime:
-            return await evaluate(
-                arm.runtime,
-                asked.suite,
-                tasks=asked.tasks,
-                seed=asked.seed,
-                concurrency=asked.concurrency,
-                reference=asked.reference,
-                arm=arm.name,
-                done=done,
-                on_event=view.on_event,
-                on_attempt=view.on_attempt,
+    Raises:
+        ConfigError: Two lanes would share one.
+    """
+    folders: dict[str, str] = {}
+    for name in names:
+        folder = file_name(name)
+        if folder in folders:
+            wanted = "give a lane once" if folders[folder] == name else "rename one of them"
+            raise ConfigError(
+                f"--lane {folders[folder]} --lane {name}: both would be recorded in the folder "
+                f"{folder}; {wanted}"
             )
-
-    def stopping() -> None:
-        view.stop()
-        click.echo("stopping; once more to quit at once", err=True)
-
-    with view:
-        evaluation = run_until_interrupted(work, on_stop=stopping)
-    if evaluation is None:
-        click.echo(f"interrupted: {view.finished} of {given} tasks are judged", err=True)
-        return None
-    write_summary(folder, evaluation.report)
-    return evaluation.report
+        folders[folder] = name
 
 
-def _missing_out(out: Path | None, folder: Path) -> list[str]:
-    return [] if out is not None else ["--out", str(folder)]
+def _check_comparison(
+    arms: tuple[str, ...],
+    lanes: tuple[str, ...],
+    *,
+    seeds: int,
+    frontier: str | None,
+    plots: tuple[Path, ...],
+) -> None:
+    """Checks that options of a comparison are given for one.
+
+    Raises:
+        ConfigError: They are not.
+    """
+    if arms and lanes:
+        raise ConfigError("--arms and --lane: give one of them")
+    given = {"--seeds": seeds > 1, "--frontier": frontier is not None, "--plot": bool(plots)}
+    stray = [name for name, is_given in given.items() if is_given and not arms]
+    if stray:
+        raise ConfigError(f"{', '.join(stray)}: belongs to --arms")
+
+
+def _reaches(rate: float, report: PolicyReport) -> bool:
+    """Whether the arm `cascade` solved that share of its tasks, or all arms did without one."""
+    arms = [arm for arm in report.arms if arm.name == "cascade"] or report.arms
+    below = [arm for arm in arms if arm.success.value < rate]
+    for arm in below:
+        click.echo(
+            f"{arm.name} solved {arm.success.value:.1%} of its tasks, not {rate:.1%}", err=True
+        )
+    return not below
+
+
+def _all_reach(rate: float, arms: Sequence[Arm]) -> bool:
+    """Whether each arm solved that share of its tasks; those that did not are named."""
+    below = [arm for arm in arms if (arm.success_rate or 0.0) < rate]
+    for arm in below:
+        solved = f"{arm.success_rate or 0.0:.1%}"
+        click.echo(f"{arm.name} solved {solved} of its tasks, not {rate:.1%}", err=True)
+    return not below
+
+
+def _interrupted(session: Session, out: Path | None, folder: Path) -> int:
+    """Says how to go on."""
+    missing = [] if out is not None else ["--out", str(folder)]
+    click.echo(f"go on with: {shlex.join(['cascade', *session.arguments, *missing])}", err=True)
+    return INTERRUPTED

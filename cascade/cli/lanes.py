@@ -18,12 +18,12 @@ from cascade.cli.app import DONE, UNSUCCESSFUL
 from cascade.cli.consoles import output_console
 from cascade.cli.keys import KeyState, KeyStatus, key_state
 from cascade.cli.models import scripted_backends
-from cascade.cli.narration import dollars
 from cascade.cli.options import RuntimeOptions, config_options, json_option
 from cascade.cli.trials import Trial, try_lane
+from cascade.cli.wording import declared, dollars
 from cascade.credentials import Credential
 from cascade.frozen import Frozen
-from cascade.lanes import ApiMode, Lane, Locality, Prices
+from cascade.lanes import ApiMode, Lane, Locality, Prices, Profile
 
 __all__ = ["LaneReport", "LanesReport", "command"]
 
@@ -41,10 +41,10 @@ once the lane was opened.
 
 \b
 --json prints {"config", "lanes": [...]}; a lane has name, tier, backend, model, api,
-  endpoint, locality, region, context_tokens, max_output_tokens, prices, fallbacks,
-  key (set, missing, command, none needed), status (home, ready, left out) and
-  check (null without --check): ok, latency_s, served_model, context_tokens,
-  usage, cost_usd, failure, detail, advice
+  endpoint, locality, region, data_classes, profile, context_tokens,
+  max_output_tokens, prices, fallbacks, key (set, missing, command, none needed),
+  status (home, ready, left out) and check (null without --check): ok, latency_s,
+  served_model, context_tokens, usage, cost_usd, failure, detail, advice
 """
 
 Status = Literal["home", "ready", "left out"]
@@ -61,6 +61,9 @@ class LaneReport(Frozen):
     endpoint: str
     locality: Locality
     region: str | None
+    data_classes: tuple[str, ...] | None
+    """Classes of data it may see; `None` where it says nothing of that."""
+    profile: Profile
     context_tokens: int | None
     """Context window; `None` where only the opened model knows."""
     max_output_tokens: int
@@ -97,7 +100,7 @@ def command(*, check: bool, options: RuntimeOptions, as_json: bool) -> int:
     if as_json:
         click.echo(LanesReport(config=path, lanes=reports).model_dump_json())
     else:
-        _print(reports, states, path)
+        _print(reports, states, {lane.name: declared(lane) for lane in lanes}, path)
     return DONE if all(trial.ok for trial in trials.values()) else UNSUCCESSFUL
 
 
@@ -133,6 +136,8 @@ def _report(lane: Lane, state: KeyState, *, home: str | None, trial: Trial | Non
         endpoint=lane.endpoint,
         locality=lane.locality,
         region=lane.region,
+        data_classes=lane.data_classes,
+        profile=lane.profile,
         context_tokens=lane.context_tokens,
         max_output_tokens=lane.max_output_tokens,
         prices=lane.prices,
@@ -143,10 +148,17 @@ def _report(lane: Lane, state: KeyState, *, home: str | None, trial: Trial | Non
     )
 
 
-def _print(reports: Sequence[LaneReport], states: Mapping[str, KeyState], path: str | None) -> None:
+def _print(
+    reports: Sequence[LaneReport],
+    states: Mapping[str, KeyState],
+    said: Mapping[str, str],
+    path: str | None,
+) -> None:
     console = output_console()
     console.print(_table(reports))
     for report in reports:
+        if said[report.name]:
+            console.print(Text(f"{report.name}: {said[report.name]}"), soft_wrap=True)
         for line in _lines(report, states[report.name]):
             console.print(line, soft_wrap=True)
     source = "nothing is configured; begin with: cascade init" if path is None else f"from {path}"

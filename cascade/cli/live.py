@@ -11,14 +11,26 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from cascade.cli.narration import Narration, dollars, printable
-from cascade.events import Decided, Drafted, Event, ToolStarted
+from cascade.cli.narration import Narration
+from cascade.cli.wording import dollars, printable
+from cascade.decision import Purpose
+from cascade.events import Consulted, Decided, Drafted, Event, ToolStarted
 from cascade.exchange import Delta
-from cascade.state import EMPTY, State, fold
+from cascade.fold import fold
+from cascade.state import EMPTY, State
 
 __all__ = ["TrajectoryView"]
 
 TAIL_LINES = 6
+
+_DOING: dict[Purpose, str] = {
+    "draft": "is writing",
+    "advice": "is giving advice",
+    "review": "is reviewing",
+    "judge": "is judging the draft",
+    "sample": "is writing once more",
+    "directive": "is choosing a lane",
+}
 
 
 class TrajectoryView:
@@ -73,11 +85,12 @@ class TrajectoryView:
         self.state = fold(self.state, event)
         match event:
             case Decided():
-                self._doing = f"step {event.step}: {event.decision.lane} is writing"
+                doing = _DOING[event.decision.purpose]
+                self._doing = f"step {event.step}: {event.decision.lane} {doing}"
                 self._written, self._tokens = "", 0
             case ToolStarted():
                 self._doing = f"step {event.step}: {event.name} is running"
-            case Drafted():
+            case Drafted() | Consulted():
                 self._written, self._tokens = "", 0
             case _:
                 pass

@@ -3,38 +3,47 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from math import exp
 from typing import assert_never
 
 from rich.text import Text
 
+from cascade.cli.wording import (
+    briefly_weighed,
+    dollars,
+    in_short,
+    is_plain,
+    one_line,
+    printable,
+)
 from cascade.events import (
+    Advised,
     BudgetReached,
+    Consulted,
     Decided,
+    Directed,
     Drafted,
     Event,
     Failed,
     Finished,
     Interrupted,
+    Judged,
+    Restarted,
     Resumed,
+    Reviewed,
     Scored,
+    Signalled,
     Started,
     ToolFinished,
     ToolStarted,
 )
-from cascade.exchange import TokenStatistics
+from cascade.exchange import Draft, TokenStatistics
 from cascade.messages import Reasoning, ToolCall
+from cascade.verdicts import Verdict
 
 __all__ = ["Narration", "confidence", "dollars", "one_line", "printable"]
 
 SHORT = 200
-
-_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}") | {
-    ord("\n"): "\n",
-    ord("\t"): "    ",
-    ord("\r"): None,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +56,31 @@ class Narration:
 
     full: bool = False
 
-    def lines(self, event: Event) -> list[Text]:
+    def lines(self, event: Event) -> list[Text]:  # noqa: C901, PLR0912 - an arm a kind
         """What there is to say about *event*; nothing where the events around it say it all."""
         match event:
             case Started():
                 return self._started(event)
+            case Decided():
+                return self._decided(event)
             case Drafted():
                 return self._drafted(event)
+            case Consulted():
+                told = f"  {event.lane} {event.role} · {_figures(event.draft)}"
+                return [Text(told, "dim")]
+            case Signalled():
+                signal = event.signal
+                told = signal.evidence or signal.code.replace("_", " ")
+                style = "cyan" if signal.kind == "milestone" else "yellow"
+                return [Text(self._fit(f"  {signal.kind}: {told}"), style)]
+            case Judged():
+                return self._judged(event)
+            case Reviewed():
+                return self._reviewed(event)
+            case Directed():
+                return self._directed(event)
+            case Restarted():
+                return [Text("  the world is as it was at first; the task begins anew", "yellow")]
             case Failed():
                 line = f"  model call failed on {event.lane}: {event.error}: {event.message}"
                 return [Text(self._fit(line), "red")]
@@ -72,7 +99,8 @@ class Narration:
                 verdict = "solved" if event.success else "not solved"
                 line = f"{verdict} (reward {event.reward:g}, {event.source}): {event.reason}"
                 return [Text(self._fit(line), "green" if event.success else "red")]
-            case Decided() | ToolStarted():
+            case Advised() | ToolStarted():
+                # Advice is the result of the call that asked for it.
                 return []
             case _:
                 assert_never(event)
@@ -97,15 +125,12 @@ class Narration:
 
     def _drafted(self, event: Drafted) -> list[Text]:
         draft = event.draft
-        figures = [f"{draft.usage.output_tokens} tokens", f"{draft.timing.total_s:.2f} s"]
-        if draft.timing.total_s > 0:
-            figures.append(f"{draft.usage.output_tokens / draft.timing.total_s:.0f} tokens/s")
-        sure = confidence(draft.tokens)
-        if sure is not None:
-            figures.append(f"confidence {sure:.2f}")
+        figures = _figures(draft)
+        if event.advice_followed is not None:
+            figures += f" · advice {'followed' if event.advice_followed else 'not followed'}"
         role = "" if event.role == "draft" else f" {event.role}"
         head = Text.assemble(
-            (f"step {event.step}", "bold"), (f"  {event.lane}{role} · {' · '.join(figures)}", "dim")
+            (f"step {event.step}", "bold"), (f"  {event.lane}{role} · {figures}", "dim")
         )
         lines = [head]
         for part in draft.message.parts:
@@ -115,9 +140,54 @@ class Narration:
         if draft.message.calls or not event.accepted:
             lines += self._indented(draft.message.text, "")
         lines += [self._call(call) for call in draft.message.calls]
-        if not event.accepted:
+        if event.accepted is False:
             lines.append(Text(self._fit(f"  draft rejected: {event.rejection}"), "yellow"))
+        elif event.accepted is None:
+            lines.append(Text(self._fit(f"  draft held{_why_held(event)}"), "magenta"))
         return lines
+
+    def _decided(self, event: Decided) -> list[Text]:
+        decision = event.decision
+        # Where a person has to look, the end of the trajectory says so and why.
+        if is_plain(decision) or decision.scope == "halt":
+            return []
+        line = self._fit(f"→ {in_short(decision, event.step)}")
+        if decision.comparison is not None:
+            line += f"; {briefly_weighed(decision.comparison)}"
+        return [Text(line, "magenta")]
+
+    def _judged(self, event: Judged) -> list[Text]:
+        lines = [
+            Text(self._fit(f"  {verdict.gate}: {verdict.reason or _passed(verdict)}"), "dim")
+            for verdict in event.verdicts
+        ]
+        if event.accepted:
+            why = f": {event.reason}" if event.reason else ""
+            lines.append(Text(self._fit(f"  draft accepted{why}"), "magenta"))
+        return lines
+
+    def _reviewed(self, event: Reviewed) -> list[Text]:
+        review = event.review
+        by = "nobody to ask" if event.lane is None else event.lane
+        of = ", ".join(event.codes).replace("_", " ") or "the work"
+        head = f"  review of {of} ({by}): "
+        if review is None:
+            return [Text(f"{head}no verdict", "yellow")]
+        told = f"{'on track' if review.on_track else 'not on track'}"
+        told += f": {review.reason}" if review.reason else ""
+        told += f"; instead: {review.correction}" if review.correction else ""
+        return [Text(self._fit(head + told), "green" if review.on_track else "red")]
+
+    def _directed(self, event: Directed) -> list[Text]:
+        directive = event.directive
+        if directive is None:
+            line = f"  lane {event.lane} gives no directive that can be followed: {event.reason}"
+            return [Text(self._fit(line), "yellow")]
+        lasts = f" for {directive.steps} steps" if directive.scope == "span" else ""
+        effort = "" if directive.effort is None else f", effort {directive.effort}"
+        line = f"  lane {event.lane} directs: {directive.scope} on {directive.lane}{lasts}{effort}"
+        line += f": {directive.reason}" if directive.reason else ""
+        return [Text(self._fit(line), "magenta")]
 
     def _call(self, call: ToolCall) -> Text:
         arguments = ", ".join(
@@ -152,22 +222,32 @@ class Narration:
         return printable(text) if self.full else one_line(text, SHORT)
 
 
-def printable(text: str) -> str:
-    """The text without control characters: what a model or a tool wrote steers no terminal."""
-    return text.translate(_CONTROLS)
+def _figures(draft: Draft) -> str:
+    figures = [f"{draft.usage.output_tokens} tokens", f"{draft.timing.total_s:.2f} s"]
+    if draft.timing.total_s > 0:
+        figures.append(f"{draft.usage.output_tokens / draft.timing.total_s:.0f} tokens/s")
+    sure = confidence(draft.tokens)
+    if sure is not None:
+        figures.append(f"confidence {sure:.2f}")
+    return " · ".join(figures)
 
 
-def one_line(text: str, most: int) -> str:
-    """The text on one line of at most *most* characters."""
-    flat = " ".join(printable(text).split(" ")).replace("\n", " ⏎ ")
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
+def _why_held(event: Drafted) -> str:
+    """What speaks against the draft, as far as it is known by now."""
+    doubts = [
+        f"{verdict.gate}: {verdict.reason or _passed(verdict)}"
+        for verdict in event.verdicts
+        if verdict.passed is False
+    ]
+    if event.comparison is not None:
+        doubts.append(briefly_weighed(event.comparison))
+    return "".join(f"{': ' if not place else '; '}{said}" for place, said in enumerate(doubts))
 
 
-def dollars(cost_usd: Decimal | None) -> str:
-    """A cost in words; an unknown one says so."""
-    if cost_usd is None:
-        return "cost unknown"
-    return f"${cost_usd.normalize():f}" if cost_usd < 1 else f"${cost_usd:.2f}"
+def _passed(verdict: Verdict) -> str:
+    if verdict.passed is None:
+        return "nothing to go by"
+    return "passed" if verdict.passed else "not passed"
 
 
 def confidence(tokens: TokenStatistics | None) -> float | None:

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import click
 
 from cascade.cli.models import lane_of, scripted_backends
-from cascade.config import Configuration, load
-from cascade.controller import home_lane
+from cascade.config import Configuration, check_lane_names, load, named_policy
 from cascade.credentials import Credential
 from cascade.endpoints import provider_of
 from cascade.errors import ConfigError
-from cascade.lanes import Lane
+from cascade.lanes import Lane, home_lane
 from cascade.policy import Budget, Policy
+from cascade.policy.presets import PRESETS
 from cascade.runtime import BUNDLED_LANE, Cascade
 
 __all__ = [
@@ -59,6 +59,8 @@ class RuntimeOptions:
     """`None` takes the ladder of the configuration, else the bundled model."""
     config: Path | None = None
     """`None` takes the configuration that is found by itself."""
+    policy_from: str | None = None
+    """A preset's name, or a file with a `[policy]` table; `None` takes the configured one."""
     max_output_tokens: int | None = None
     context_tokens: int | None = None
     temperature: float | None = None
@@ -115,7 +117,11 @@ class RuntimeOptions:
         return home_lane(self.lanes(), self.policy().home_lane)
 
     def policy(self) -> Policy:
-        """The policy of the configuration, with the budgets that were given as options."""
+        """The policy that was named or is configured, with the budgets given as options.
+
+        Raises:
+            ConfigError: There is none of that name, or it names lanes that are not there.
+        """
         given = {
             "steps": self.max_steps,
             "tool_calls": self.max_tool_calls,
@@ -124,12 +130,24 @@ class RuntimeOptions:
             "wall_s": self.max_seconds,
         }
         known = {name: value for name, value in given.items() if value is not None}
-        configured = Policy() if self.configuration is None else self.configuration.policy
-        changes: dict[str, Any] = {"budget": Budget.model_validate(dict(configured.budget) | known)}
+        chosen = self._chosen_policy
+        changes: dict[str, Any] = {"budget": Budget.model_validate(dict(chosen.budget) | known)}
         if self.model is not None:
-            # A ladder of one lane, which the file does not know.
+            # A ladder of one lane, which the policy does not know.
             changes["home_lane"] = None
-        return configured.model_copy(update=changes)
+            changes["routing"] = chosen.routing.model_copy(update=_ROUTING_WITHOUT_LANES)
+        return chosen.model_copy(update=changes)
+
+    @cached_property
+    def _chosen_policy(self) -> Policy:
+        configured = self.configuration
+        if self.policy_from is None:
+            return Policy() if configured is None else configured.policy
+        named = named_policy(self.policy_from)
+        if self.model is None:
+            ladder = (BUNDLED_LANE,) if configured is None else configured.lanes
+            check_lane_names(named, [lane.name for lane in ladder], source=self.policy_from)
+        return named
 
     def credentials(self, lanes: Iterable[Lane]) -> dict[str, Credential]:
         """Where the keys of *lanes* come from, as the configuration says.
@@ -181,6 +199,8 @@ class RuntimeOptions:
             )
 
 
+_ROUTING_WITHOUT_LANES = {"pin": None, "controller": None, "mode": "baseline"}
+
 OTEL = click.option(
     "--otel",
     type=click.Choice(["console", "otlp"]),
@@ -231,7 +251,17 @@ MODEL = (
     ),
 )
 
+POLICY = click.option(
+    "--policy",
+    "policy_from",
+    metavar="FILE_OR_PRESET",
+    help="This policy in place of the configured one, all of it: that of the [policy] table of a "
+    f"TOML file, or a preset: {', '.join(PRESETS)}. Budget options and CASCADE_POLICY__* variables "
+    "still count more.",
+)
+
 BUDGET = (
+    POLICY,
     click.option(
         "--max-steps",
         type=click.IntRange(min=1),

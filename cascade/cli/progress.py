@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cascade.cli.narration import dollars, one_line
+from cascade.cli.wording import dollars, one_line
 from cascade.evaluation.attempt import Attempt
 from cascade.evaluation.report import Arm
-from cascade.events import Drafted, Event, Finished, Started
+from cascade.events import Consulted, Drafted, Event, Finished, Started
 
 __all__ = ["SuiteView", "report_table"]
 
@@ -91,7 +91,7 @@ class SuiteView:
         match event:
             case Started():
                 self._running += 1
-            case Drafted():
+            case Drafted() | Consulted():
                 self._tokens += event.draft.usage.output_tokens
             case Finished():
                 self._running -= 1

@@ -13,6 +13,7 @@ from cascade.evaluation.attempt import TaskLabel
 from cascade.evaluation.draw import draw, open_task
 from cascade.evaluation.judge import judge
 from cascade.evaluation.restore import is_restorable, restore
+from cascade.lanes import Lane
 from cascade.runtime.cascade import Cascade
 from cascade.runtime.clock import SystemClock
 from cascade.runtime.result import Result
@@ -29,7 +30,12 @@ Examples:
 
 A tool call that was cut short is run again if the tool is a `read`; of any other the
 model is told that it was interrupted. Models and budgets are those of the record; the
-configuration only says where keys come from.
+configuration only says where keys come from. A lane that only stands in for others is
+left out if it has no key.
+
+With --accept-changed-lanes, lanes that the configuration has take the place of those of
+the record that have their names: other models, servers or accounts, priced as recorded.
+None of them may be more public than it was, or allowed other classes of data.
 
 A task of a suite brings its own tools, and its end is judged. A world that calls itself
 restorable (desk does) is brought back by making the recorded calls again; for any other
@@ -48,9 +54,19 @@ UNRESTORED = (
 @click.option(
     "--tools", "-t", metavar="FILE_OR_MODULE", multiple=True, help="The same tools as before."
 )
+@click.option(
+    "--accept-changed-lanes", "accept", is_flag=True, help="Take the lanes of the configuration."
+)
 @resume_options
 @json_option
-def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_json: bool) -> int:
+def command(
+    trace: Path,
+    *,
+    tools: tuple[str, ...],
+    accept: bool,
+    options: RuntimeOptions,
+    as_json: bool,
+) -> int:
     """Go on with the recorded trajectory in the file TRACE."""
     recorded = read_trace(trace)
     state = recorded.state()
@@ -67,7 +83,11 @@ def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_
         if episode is not None and restorable:
             await restore(episode, recorded)
         result = await runtime.resume(
-            recorded, tools=given, on_event=view.on_event, on_delta=view.on_delta
+            recorded,
+            tools=given,
+            accept_changed_lanes=accept,
+            on_event=view.on_event,
+            on_delta=view.on_delta,
         )
         if episode is not None and label is not None:
             scored = judge(
@@ -77,14 +97,29 @@ def command(trace: Path, *, tools: tuple[str, ...], options: RuntimeOptions, as_
         return result
 
     head = state.head()
-    with options.runtime(lanes=head.lanes, policy=head.policy) as runtime:
+    lanes = _exchanged(head.lanes, options) if accept else head.lanes
+    with options.runtime(lanes=lanes, policy=head.policy) as runtime:
 
         async def work(view: TrajectoryView) -> Result:
             async with runtime:
                 return await run(runtime, view)
 
         again = [part for reference in tools for part in ("--tools", reference)]
+        again += ["--accept-changed-lanes"] if accept else []
         return follow(work, as_json=as_json, trace_of=lambda _: trace, again=again, state=state)
+
+
+def _exchanged(recorded: tuple[Lane, ...], options: RuntimeOptions) -> tuple[Lane, ...]:
+    """The recorded ladder, its lanes as the configuration has them, where it has them."""
+    configured = options.configuration
+    known = {} if configured is None else {lane.name: lane for lane in configured.lanes}
+    # Who stands in for whom is the record's, as the trajectory goes on by that.
+    return tuple(
+        known[lane.name].model_copy(update={"fallbacks": lane.fallbacks})
+        if lane.name in known
+        else lane
+        for lane in recorded
+    )
 
 
 def _label(recorded: Trace) -> TaskLabel | None:

@@ -7,7 +7,7 @@ import click
 from cascade.cli.consoles import output_console
 from cascade.cli.narration import Narration
 from cascade.cli.options import json_option
-from cascade.cli.summary import TrajectorySummary, accounts_table, totals
+from cascade.cli.summary import TrajectorySummary, accounts_table, shares, totals
 from cascade.traces.record import read_trace
 
 __all__ = ["command"]
@@ -47,5 +47,8 @@ def command(trace: Path, *, full: bool, as_json: bool) -> int:
         how = "`cascade resume` goes on with it" if resumable else "without content, never resumed"
         console.print(f"not over: {how}", style="yellow")
     console.print(accounts_table(state))
+    told = shares(state)
+    if told is not None:
+        console.print(told, soft_wrap=True)
     console.print(totals(state), soft_wrap=True)
     return 0

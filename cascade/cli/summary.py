@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from cascade.cli.narration import dollars
+from cascade.cli.wording import dollars
 from cascade.decision import HopRole
 from cascade.events import Outcome, Scored
 from cascade.exchange import Usage
@@ -17,9 +17,18 @@ from cascade.frozen import Frozen
 from cascade.ledger import Cause
 from cascade.state import State
 
-__all__ = ["AccountSummary", "TrajectorySummary", "accounts_table", "totals"]
+__all__ = [
+    "AccountSummary",
+    "Dollars",
+    "TrajectorySummary",
+    "accounts_of",
+    "accounts_table",
+    "shares",
+    "totals",
+]
 
 Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+"""US dollars, a number in JSON too."""
 
 
 class AccountSummary(Frozen):
@@ -71,20 +80,25 @@ class TrajectorySummary(Frozen):
             usage=total.usage,
             cost_usd=total.cost_usd,
             elapsed_s=round(state.elapsed_s, 6),
-            accounts=tuple(
-                AccountSummary(
-                    lane=account.lane,
-                    role=account.role,
-                    cause=account.cause,
-                    calls=spend.hops,
-                    usage=spend.usage,
-                    cost_usd=spend.cost_usd,
-                )
-                for account, spend in state.ledger.accounts.items()
-            ),
+            accounts=accounts_of(state),
             scores=state.scores,
             trace=None if trace is None else str(trace),
         )
+
+
+def accounts_of(state: State) -> tuple[AccountSummary, ...]:
+    """The ledger: tokens and cost by lane, role and what became of the calls."""
+    return tuple(
+        AccountSummary(
+            lane=account.lane,
+            role=account.role,
+            cause=account.cause,
+            calls=spend.hops,
+            usage=spend.usage,
+            cost_usd=spend.cost_usd,
+        )
+        for account, spend in state.ledger.accounts.items()
+    )
 
 
 def totals(state: State) -> Text:
@@ -101,11 +115,39 @@ def totals(state: State) -> Text:
     return Text(" · ".join(parts), "dim")
 
 
+def shares(state: State) -> Text | None:
+    """What lanes other than the home lane did and cost; `None` where there is none of it."""
+    accounts = state.ledger.accounts
+    steps = sum(
+        spend.hops
+        for account, spend in accounts.items()
+        if account.lane != state.home and account.cause == "accepted" and account.role in _STEPS
+    )
+    opinions = [spend for account, spend in accounts.items() if account.role in _OPINIONS]
+    if not steps and not opinions:
+        return None
+    told = f"{steps} of {state.steps_done} steps on other lanes than {state.home}"
+    if opinions:
+        calls = sum(spend.hops for spend in opinions)
+        costs = [spend.cost_usd for spend in opinions]
+        known = [cost for cost in costs if cost is not None]
+        cost_usd = sum(known, Decimal(0)) if len(known) == len(costs) else None
+        total_usd = state.ledger.total.cost_usd
+        share = f", {cost_usd / total_usd:.0%} of the bill" if cost_usd and total_usd else ""
+        told += f" · {calls} opinions for {dollars(cost_usd)}{share}"
+    return Text(told, "dim")
+
+
+_STEPS: frozenset[HopRole] = frozenset({"draft", "redraft", "failover"})
+_OPINIONS: frozenset[HopRole] = frozenset({"advice", "review", "judge", "sample", "directive"})
+
+
 def accounts_table(state: State) -> Table:
-    """The ledger: tokens and cost by lane, role and what became of the calls."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for heading in ("lane", "role", "became"):
-        table.add_column(heading, overflow="fold")
+    """The ledger as `accounts_of` has it, for people."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table.add_column("lane", overflow="fold")
+    for heading in ("role", "became"):
+        table.add_column(heading, no_wrap=True)
     for heading in ("calls", "input", "cached", "written", "output", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     for account, spend in state.ledger.accounts.items():

@@ -4,7 +4,14 @@
 `configuration` puts it together.
 """
 
-from cascade.config.configuration import DEFAULT_FILE, Configuration, find, load
+from cascade.config.configuration import (
+    DEFAULT_FILE,
+    Configuration,
+    check_lane_names,
+    find,
+    load,
+    named_policy,
+)
 from cascade.config.files import SCHEMA_FILE, STARTER_FILE
 from cascade.config.schema import config_schema
 
@@ -13,7 +20,9 @@ __all__ = [
     "SCHEMA_FILE",
     "STARTER_FILE",
     "Configuration",
+    "check_lane_names",
     "config_schema",
     "find",
     "load",
+    "named_policy",
 ]

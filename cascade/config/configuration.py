@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,20 +13,33 @@ from pydantic_core import to_json
 
 from cascade.config.environment import CONFIG_VARIABLE, Overrides, overrides
 from cascade.config.faults import Fault, Sources, shape_faults
-from cascade.config.ladder import ladder_faults, name_faults, ordered
+from cascade.config.ladder import ladder_faults, name_faults, ordered, reference_faults
 from cascade.config.positions import positions
 from cascade.config.resolution import Resolved, resolve
+from cascade.config.schema import nearest
 from cascade.config.secrets import secret_faults
 from cascade.config.settings import ConfigFile
+from cascade.config.shorthands import spelt_out
 from cascade.credentials import Credential
 from cascade.errors import ConfigError
 from cascade.lanes import Lane
 from cascade.policy import Policy
+from cascade.policy.presets import PRESETS
 
-__all__ = ["DEFAULT_FILE", "Configuration", "find", "load", "parse"]
+__all__ = [
+    "DEFAULT_FILE",
+    "Configuration",
+    "check_lane_names",
+    "find",
+    "load",
+    "named_policy",
+    "parse",
+]
 
 DEFAULT_FILE = Path("cascade.toml")
 """What is read if nothing else is named and it is there."""
+
+_NOT_OF_POLICY = ("CASCADE_LANES__", "CASCADE_POLICY__PRESET")
 
 _DEFAULT_LANES: Mapping[str, Any] = MappingProxyType({"local": {"provider": "bundled"}})
 
@@ -120,6 +133,55 @@ def parse(text: str, *, path: Path | None, environment: Mapping[str, str]) -> Co
     )
 
 
+def named_policy(name: str, *, environment: Mapping[str, str] | None = None) -> Policy:
+    """The policy of a preset, or that of a TOML file's `[policy]` table, whatever else it holds.
+
+    Variables such as `CASCADE_POLICY__BUDGET__USD` count more, as they do for `load`.
+
+    Args:
+        name: Of a preset, or of a file.
+        environment: Environment variables; the process's own by default.
+
+    Raises:
+        ConfigError: There is neither, or the file must be changed.
+    """
+    variables = os.environ if environment is None else environment
+    if name in PRESETS:
+        path, text, written = None, "", {"policy": {"preset": name}}
+    else:
+        path = Path(name)
+        if not path.is_file():
+            known = ", ".join(PRESETS)
+            meant = nearest(name, PRESETS)
+            hint = "" if meant is None else f"; did you mean {meant}?"
+            raise ConfigError(f"there is no file {name}, nor a preset of that name ({known}){hint}")
+        text = _read(path)
+        written = _toml(text, path)
+        if "policy" not in written:
+            raise ConfigError(f"{path} has no [policy] table")
+    # A preset that was named here counts more than one that a variable names.
+    others = {key: value for key, value in variables.items() if not key.startswith(_NOT_OF_POLICY)}
+    given = overrides(others, ())
+    sources = Sources(file=path, lines=positions(text), variables=given.variables)
+    return _shaped({"policy": written["policy"]}, given, sources).policy
+
+
+def check_lane_names(policy: Policy, names: Sequence[str], *, source: str) -> None:
+    """Checks a policy that came by itself against a ladder.
+
+    Args:
+        policy: As `named_policy` gives it.
+        names: Of the ladder's lanes.
+        source: What it was called by, for the message.
+
+    Raises:
+        ConfigError: It names a lane that is not there.
+    """
+    faults = tuple(reference_faults(policy, names))
+    if faults:
+        raise Sources(file=Path(source), lines={}, variables={}).error(faults)
+
+
 def _resolved(file: ConfigFile, sources: Sources) -> list[Resolved]:
     faults: list[Fault] = []
     resolved: list[Resolved] = []
@@ -132,16 +194,19 @@ def _resolved(file: ConfigFile, sources: Sources) -> list[Resolved]:
             faults += found
     names = tuple(file.lanes)
     faults += name_faults(names, {name: each.fallbacks for name, each in file.lanes.items()})
-    faults += ladder_faults([each.lane for each in resolved], file.policy.home_lane, names)
+    faults += ladder_faults([each.lane for each in resolved], file.policy.home_lane)
+    faults += reference_faults(file.policy, names)
     if faults:
         raise sources.error(faults)
     return resolved
 
 
 def _shaped(written: Mapping[str, Any], given: Overrides, sources: Sources) -> ConfigFile:
-    data = given.onto(written)
-    secrets = tuple(secret_faults(data))
-    faults = [*given.faults, *secrets]
+    said = given.onto(written)
+    secrets = tuple(secret_faults(said))
+    folder = Path() if sources.file is None else sources.file.parent
+    data, short = spelt_out(said, folder)
+    faults = [*given.faults, *secrets, *short]
     hidden = {fault.path for fault in secrets}
     try:
         # Through JSON, because there strictness means what it means to the writer of the file:

@@ -106,14 +106,16 @@ def shape_faults(error: ValidationError, data: Mapping[str, Any]) -> tuple[Fault
 
 
 def _fault(kind: str, place: Path, message: str, data: Mapping[str, Any], shape: Shape) -> Fault:
-    if kind == "extra_forbidden":
-        return Fault(path=place, message=_unknown(place, shape))
-    # Behind the key, the place may name a branch of a union, which is no key.
     path, value = _reached(place, data)
-    if kind == "missing":
+    if kind == "extra_forbidden":
+        return Fault(path=path, message=_unknown(path, shape))
+    if kind == "missing" and isinstance(place[-1], str):
         return Fault(path=path, message=f"{place[-1]} is missing")
     if kind == "value_error":
         return Fault(path=path, message=message.removeprefix("Value error, "))
+    if kind.startswith("union_tag"):
+        kinds = ", ".join(f'"{each}"' for each in shape.kinds(path))
+        return Fault(path=path, message=f"wants a kind, one of {kinds}")
     got = f"{value!r}" if kind in _BOUNDED else _kind_of(value)
     return Fault(path=path, message=f"wants {shape.accepted(path)}; this is {got}")
 
@@ -126,12 +128,18 @@ def _unknown(place: Path, shape: Shape) -> str:
 
 
 def _reached(place: Path, data: Any) -> tuple[Path, Any]:
-    for length, part in enumerate(place):
+    """The keys of *place* that are there, and what stands at their end.
+
+    Between the keys a place may name branches of unions, which are no keys.
+    """
+    path: Path = ()
+    for part in place:
         try:
             data = data[part]
         except (KeyError, IndexError, TypeError):
-            return place[:length], data
-    return place, data
+            continue
+        path = (*path, part)
+    return path, data
 
 
 def _kind_of(value: Any) -> str:

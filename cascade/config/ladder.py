@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from cascade.config.faults import Fault
+from cascade.config.positions import Path
 from cascade.config.schema import nearest
 from cascade.lanes import Lane
+from cascade.policy import Policy
 
-__all__ = ["ladder_faults", "name_faults", "ordered"]
+__all__ = ["ladder_faults", "name_faults", "ordered", "reference_faults"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -35,18 +37,14 @@ def name_faults(names: Sequence[str], fallbacks: Mapping[str, Sequence[str]]) ->
                 )
 
 
-def ladder_faults(lanes: Sequence[Lane], home: str | None, names: Sequence[str]) -> Iterator[Fault]:
+def ladder_faults(lanes: Sequence[Lane], home: str | None) -> Iterator[Fault]:
     """Whether it is clear which lane is home.
 
     Args:
         lanes: Those that could be read.
         home: As the policy names it.
-        names: Of all lanes, those that could not be read included.
     """
     if home is not None:
-        if home not in names:
-            message = f"no lane is called that{_meant(home, names)}{', '.join(names)}"
-            yield Fault(path=("policy", "home_lane"), message=message)
         return
     lowest = [lane for lane in lanes if lane.tier == min(each.tier for each in lanes)]
     standing_in = {name for lane in lowest for name in lane.fallbacks}
@@ -57,6 +55,26 @@ def ladder_faults(lanes: Sequence[Lane], home: str | None, names: Sequence[str])
             "them different tiers, name one in policy.home_lane, or make one a fallback of another"
         )
         yield Fault(path=("lanes", rivals[1], "tier"), message=message)
+
+
+def reference_faults(policy: Policy, names: Sequence[str]) -> Iterator[Fault]:
+    """Lanes that the policy names, and that are none.
+
+    Args:
+        policy: As the file has it.
+        names: Of all lanes.
+    """
+    named: tuple[tuple[Path, str | None], ...] = (
+        (("home_lane",), policy.home_lane),
+        (("routing", "pin"), policy.routing.pin),
+        (("routing", "controller"), policy.routing.controller),
+        (("gates", "judge", "lane"), policy.gates.judge.lane),
+        (("escalation", "review", "lane"), policy.escalation.review.lane),
+    )
+    for path, name in named:
+        if name is not None and name not in names:
+            message = f"no lane is called that{_meant(name, names)}{', '.join(names)}"
+            yield Fault(path=("policy", *path), message=message)
 
 
 def ordered(lanes: Sequence[Lane]) -> tuple[Lane, ...]:

@@ -182,6 +182,8 @@ class _Resolution:
             sampling=given.sampling,
             settings=self._settings(),
             effort=given.effort,
+            profile=given.profile,
+            cache_ttl_s=self._cache_ttl_s(),
             limits=given.limits,
             timeouts=given.timeouts,
             prices=self._prices(),
@@ -278,6 +280,11 @@ class _Resolution:
         provider, _, model = reference.partition("/")
         # Whether there are any is told as a fault, so no warning is wanted.
         return prices_for(provider, model, cache_ttl=self._ttl(), named={reference})
+
+    def _cache_ttl_s(self) -> float | None:
+        if self.settings.cache_ttl_s is not None:
+            return self.settings.cache_ttl_s
+        return 3600.0 if self._ttl() == "1h" else Lane.model_fields["cache_ttl_s"].default
 
     def _ttl(self) -> CacheTtl:
         return "1h" if self.settings.settings.get("cache_ttl") == "1h" else "5m"

@@ -12,7 +12,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from cascade.config.positions import Path
-from cascade.config.settings import ConfigFile
+from cascade.config.settings import BUNDLED_CALIBRATION, ConfigFile
+from cascade.policy.presets import PRESETS, describe
 
 __all__ = ["Shape", "config_schema", "nearest"]
 
@@ -35,18 +36,39 @@ _BOUNDS = (
 
 def config_schema() -> dict[str, Any]:
     """The schema that ships as `cascade.schema.json`, with each field's docstring in it."""
-    schema = ConfigFile.model_json_schema()
+    schema = _file_schema()
     models = {model.__name__: model for model in _models(ConfigFile, set())}
     for name, definition in (("ConfigFile", schema), *schema["$defs"].items()):
         if name in models:
             # What stands under a class is for its readers; the heads of these tables need none.
             for field, text in _docstrings(models[name]).items():
                 definition["properties"][field]["description"] = text
+    calibration = schema["$defs"]["ConfidenceSettings"]["properties"]["calibration"]
+    calibration["description"] += (
+        f' In short: "{BUNDLED_CALIBRATION}" for the bundled model, or the path of a JSON file, '
+        "from this file's folder."
+    )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
         "title": "cascade.toml",
     }
+
+
+def _file_schema() -> dict[str, Any]:
+    """The schema of the file's models, with the short ways that `shorthands` spells out."""
+    schema = ConfigFile.model_json_schema()
+    definitions = schema["$defs"]
+    described = "\n".join(f"{name}: {describe(name)}" for name in PRESETS)
+    definitions["Policy"]["properties"]["preset"] = {
+        "type": "string",
+        "enum": list(PRESETS),
+        "description": f"Begins with a policy for a common wish; what else stands here goes on top "
+        f"of it.\n{described}",
+    }
+    confidence = definitions["ConfidenceSettings"]["properties"]
+    confidence["calibration"]["anyOf"].append({"type": "string"})
+    return schema
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -63,11 +85,17 @@ class Shape:
 
     @cached_property
     def _schema(self) -> dict[str, Any]:
-        return ConfigFile.model_json_schema()
+        return _file_schema()
 
     def keys(self, path: Path) -> tuple[str, ...]:
         """The keys that a table may have; none where any are allowed."""
-        return tuple(key for node in self._at(path) for key in node.get("properties", ()))
+        nodes = self._at(path)
+        return tuple(dict.fromkeys(key for node in nodes for key in node.get("properties", ())))
+
+    def kinds(self, path: Path) -> tuple[str, ...]:
+        """What a table that comes in kinds may say that it is."""
+        told = (node.get("properties", {}).get("kind", {}) for node in self._at(path))
+        return tuple(kind["const"] for kind in told if "const" in kind)
 
     def accepted(self, path: Path) -> str:
         """What may be the value there, in words."""
@@ -94,8 +122,8 @@ class Shape:
     def _alternatives(self, node: Node) -> Iterator[Node]:
         if "$ref" in node:
             yield from self._alternatives(self._schema["$defs"][node["$ref"].rpartition("/")[2]])
-        elif "anyOf" in node:
-            for each in node["anyOf"]:
+        elif "anyOf" in node or "oneOf" in node:
+            for each in (*node.get("anyOf", ()), *node.get("oneOf", ())):
                 yield from self._alternatives(each)
         elif node.get("type") != "null":
             yield node
@@ -104,6 +132,13 @@ class Shape:
         if "enum" in node:
             return "one of " + ", ".join(f'"{each}"' for each in node["enum"])
         kind = node.get("type")
+        if "prefixItems" in node:
+            each = ", ".join(
+                self._words(alternative)
+                for item in node["prefixItems"]
+                for alternative in self._alternatives(item)
+            )
+            return f"a list of {len(node['prefixItems'])}: {each}"
         if kind == "array":
             inner = " or ".join(self._words(each) for each in self._alternatives(node["items"]))
             return f"a list of {inner}"
@@ -116,6 +151,9 @@ class Shape:
 
 def _below(node: Node, part: str | int) -> tuple[Node, ...]:
     if isinstance(part, int):
+        places = node.get("prefixItems", ())
+        if part < len(places):
+            return (places[part],)
         return (node["items"],) if "items" in node else ()
     if part in node.get("properties", {}):
         return (node["properties"][part],)

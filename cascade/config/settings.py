@@ -2,14 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, StringConstraints
+from pydantic import (
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+)
 
 from cascade.exchange import Sampling
 from cascade.frozen import Frozen
-from cascade.lanes import ApiMode, Locality, Prices, RateLimits, Timeouts
+from cascade.lanes import ApiMode, Locality, Prices, Profile, RateLimits, Timeouts
 from cascade.policy import Policy
 
-__all__ = ["CapabilitySettings", "ConfigFile", "LaneSettings"]
+__all__ = ["BUNDLED_CALIBRATION", "CapabilitySettings", "ConfigFile", "LaneSettings"]
+
+BUNDLED_CALIBRATION = "desk"
+"""Stands for the calibration of the bundled model, which ships with it."""
+
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -71,7 +82,7 @@ class LaneSettings(Frozen):
     account: str | None = None
     """Tells accounts at one server apart; any name, never a key."""
     data_classes: tuple[Name, ...] | None = None
-    """Classes of data it may see; without it, all of them."""
+    """Classes of data it may see; without it, as `policy.routing.unlisted` says."""
     fallbacks: tuple[Name, ...] = ()
     """Lanes that serve a step when this one cannot, in this order."""
     capabilities: CapabilitySettings = CapabilitySettings()
@@ -82,6 +93,11 @@ class LaneSettings(Frozen):
     """The most that one call may write."""
     effort: Name | None = None
     """Reasoning effort by the provider's name for it; the model's default without it."""
+    profile: Profile = Profile()
+    """How good and how quick it is, as you know or measured it."""
+    cache_ttl_s: PositiveFloat | None = None
+    """Seconds for which its server keeps a prompt that is not used; 300 by default, and an hour
+    where `settings.cache_ttl` asks for one."""
     sampling: Sampling = Sampling()
     """How tokens are chosen; the most probable one each time by default."""
     limits: RateLimits = RateLimits()
@@ -107,4 +123,4 @@ class ConfigFile(Frozen):
     lanes: dict[str, LaneSettings] = Field(default_factory=dict)
     """The ladder, by lane name; their tiers say which stands above which."""
     policy: Policy = Policy()
-    """What trajectories may spend, how failures are met, and which lane is home."""
+    """What trajectories may spend, when they are handed up, and what never leaves the machine."""

@@ -1,6 +1,7 @@
 """One task's run: its label in the record, and what the record amounts to."""
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Self
 
 from pydantic import JsonValue, ValidationError
 
+from cascade.decision import HopRole
 from cascade.errors import TraceError
+from cascade.evaluation.loops import longest_loop
 from cascade.events import Outcome
 from cascade.exchange import Usage
 from cascade.frozen import Frozen
+from cascade.ledger import Ledger
 from cascade.state import State
 
-__all__ = ["Attempt", "TaskLabel"]
+__all__ = ["Attempt", "TaskLabel", "steps_by"]
+
+_MAKES_STEPS: frozenset[HopRole] = frozenset({"draft", "redraft", "failover"})
 
 
 class TaskLabel(Frozen):
@@ -78,6 +84,10 @@ class Attempt:
     elapsed_s: float
     trace: Path | None
     """The recorded trajectory, where one was recorded."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """All model calls, by lane, role and cause."""
+    longest_loop: int = 0
+    """As `cascade.evaluation.loops.longest_loop` counts, in steps."""
 
     @classmethod
     def of(cls, state: State, trace: Path | None) -> Self:
@@ -107,15 +117,25 @@ class Attempt:
             ended_at=finished.at,
             elapsed_s=state.elapsed_s,
             trace=trace,
+            ledger=state.ledger,
+            longest_loop=longest_loop(state.steps),
         )
 
 
 def _frontier_steps(state: State) -> int:
     lanes = state.head().lanes
     lowest = min(lane.tier for lane in lanes)
-    above = {lane.name for lane in lanes if lane.tier > lowest}
+    return steps_by(state.ledger, {lane.name for lane in lanes if lane.tier > lowest})
+
+
+def steps_by(ledger: Ledger, lanes: Container[str]) -> int:
+    """How many steps have a message that one of *lanes* wrote.
+
+    An opinion that was given by a lane standing in for another counts as well: the ledger does not
+    keep these apart.
+    """
     return sum(
         spend.hops
-        for account, spend in state.ledger.accounts.items()
-        if account.cause == "accepted" and account.lane in above
+        for account, spend in ledger.accounts.items()
+        if account.cause == "accepted" and account.role in _MAKES_STEPS and account.lane in lanes
     )

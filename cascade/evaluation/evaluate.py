@@ -11,11 +11,11 @@ from cascade.evaluation.folder import file_name
 from cascade.evaluation.judge import judge
 from cascade.evaluation.report import Arm, EvaluationReport
 from cascade.events import Event
+from cascade.fold import fold
 from cascade.policy import Policy
 from cascade.runtime.cascade import Cascade
 from cascade.runtime.clock import Clock, SystemClock
 from cascade.runtime.exceptions import one_exception
-from cascade.state import fold
 from cascade.suites import Suite, Task
 
 __all__ = ["Evaluation", "evaluate"]

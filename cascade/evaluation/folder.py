@@ -19,7 +19,6 @@ from pydantic import JsonValue, ValidationError
 
 from cascade.errors import ConfigError, TraceError
 from cascade.evaluation.attempt import Attempt
-from cascade.evaluation.report import EvaluationReport
 from cascade.frozen import Frozen
 from cascade.lanes import Lane
 from cascade.policy import Policy
@@ -37,6 +36,8 @@ class Plan(Frozen):
     seed: int
     lane: Lane
     """The model with everything that it is run with."""
+    above: tuple[Lane, ...] = ()
+    """The other lanes of its ladder."""
     policy: Policy
     content: bool = True
     """Whether the trajectories hold what was said."""
@@ -88,7 +89,7 @@ def open_folder(folder: Path, plan: Plan) -> tuple[Attempt, ...]:
     )
 
 
-def write_summary(folder: Path, report: EvaluationReport) -> Path:
+def write_summary(folder: Path, report: Frozen) -> Path:
     """Writes the report of a whole evaluation into its folder."""
     path = folder / "summary.json"
     path.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The desk oracle in the place of a frontier model: always right, and always labelled simulated.
+"""The desk oracle in the place of a frontier model, always labelled simulated.
 
 It stands behind a simulated provider, so a client meets the real wire formats, their rules and
 their prices; only what is said comes from the oracle instead of a model.
@@ -11,77 +11,25 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-from cascade.desk.calls import Call, Exchange, Reply, Step
-from cascade.desk.oracle import oracle_next
 from cascade.desk.tasks import DeskTask
 from cascade.errors import ConfigError
+from cascade.evaluation.oracle_script import OracleScript
 from cascade.lanes import ApiMode, Capabilities, Lane
 from cascade.prices import prices_for
 from cascade.simulated.anthropic import AnthropicMessages
 from cascade.simulated.openai_chat import OpenAIChat
 from cascade.simulated.openai_responses import OpenAIResponses
-from cascade.simulated.received import Conversation, Result
-from cascade.simulated.script import Calls, Turn
 from cascade.simulated.server import served
 from cascade.simulated.simulation import Simulation
 from cascade.simulated.usage import CountTokens, count_by_bytes
 from cascade.simulated.wire import Wire
 
-__all__ = ["OracleScript", "OracleWire", "oracle_lane", "oracle_served", "oracle_simulation"]
+__all__ = ["OracleWire", "oracle_lane", "oracle_served", "oracle_simulation"]
 
 OracleWire = Literal["openai", "anthropic"]
 """Which provider the oracle plays."""
 
 _REMEMBERED_TEXTS = 4096
-_STRANGER = "(simulated) This stand-in knows the tasks of the desk suite only, and this is none."
-
-
-class OracleScript:
-    """Says the oracle's next step to any conversation about one of the given tasks.
-
-    A task is known by its prompt, which has to be the first thing that the user says.
-
-    Args:
-        tasks: The tasks that may come.
-    """
-
-    def __init__(self, tasks: Iterable[DeskTask]) -> None:
-        self._tasks = {task.prompt: task for task in tasks}
-
-    def __call__(self, conversation: Conversation) -> Turn:
-        """The next right step, whatever was done before."""
-        asked = next((said.text for said in conversation.turns if said.role == "user"), "")
-        task = self._tasks.get(asked)
-        if task is None:
-            return Turn(text=_STRANGER)
-        step = oracle_next(task, _history(conversation))
-        return _turn(step, thinks=conversation.thinks)
-
-
-def _history(conversation: Conversation) -> list[Exchange]:
-    results = {result.call_id: result for result in conversation.results}
-    return [
-        Exchange(
-            call=Call(name=call.name, arguments=call.arguments), reply=_reply(results[call.id])
-        )
-        for call in conversation.calls
-        if call.id in results
-    ]
-
-
-def _reply(result: Result) -> Reply:
-    # Not every wire format says that a result is an error, but the office's errors all begin so.
-    is_error = result.is_error or result.text.startswith("ToolError: ")
-    return Reply(text=result.text, is_error=is_error)
-
-
-def _turn(step: Step, *, thinks: bool) -> Turn:
-    if step.call is None:
-        thought = "All that the task asks for is done, so I answer." if thinks else None
-        return Turn(text=step.answer or "", thinking=thought)
-    thought = f"The next thing to do is {step.call.name}." if thinks else None
-    called = Calls(name=step.call.name, arguments=step.call.arguments)
-    return Turn(thinking=thought, calls=(called,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +49,27 @@ _STANDS: Mapping[OracleWire, _Stand] = MappingProxyType(
 
 
 def oracle_simulation(
-    wire: OracleWire, tasks: Iterable[DeskTask], count_tokens: CountTokens = count_by_bytes
+    wire: OracleWire,
+    tasks: Iterable[DeskTask],
+    count_tokens: CountTokens = count_by_bytes,
+    *,
+    mistakes: float = 0.0,
+    seed: int = 0,
 ) -> Simulation:
-    """A simulated provider whose model is the oracle for these tasks."""
+    """A simulated provider whose model is the oracle for these tasks.
+
+    Args:
+        wire: Which provider it plays.
+        tasks: That may come.
+        count_tokens: How it counts.
+        mistakes: The share of its answers that are wrong, from 0 to 1.
+        seed: Of the choice of mistakes.
+    """
     wires: tuple[Wire, ...] = (AnthropicMessages(count=count_tokens),)
     if wire == "openai":
         wires = (OpenAIResponses(count_tokens=count_tokens), OpenAIChat(count_tokens=count_tokens))
-    return Simulation(wires=wires, script=OracleScript(tasks), keep=100)
+    script = OracleScript(tasks, mistakes=mistakes, seed=seed)
+    return Simulation(wires=wires, script=script, keep=100)
 
 
 def oracle_lane(wire: OracleWire, address: str, *, name: str = "oracle") -> Lane:
@@ -135,11 +97,25 @@ def oracle_lane(wire: OracleWire, address: str, *, name: str = "oracle") -> Lane
 
 @contextmanager
 def oracle_served(
-    wire: OracleWire, tasks: Iterable[DeskTask], *, host: str = "127.0.0.1", port: int = 0
+    wire: OracleWire,
+    tasks: Iterable[DeskTask],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    mistakes: float = 0.0,
+    seed: int = 0,
 ) -> Generator[Lane]:
     """Serves the oracle while the context lasts; gives the lane to it. Needs the extra `server`.
 
     Its tokens are counted by the bundled model's tokenizer: no vendor's can be had offline.
+
+    Args:
+        wire: Which provider it plays.
+        tasks: That may come.
+        host: Where it listens.
+        port: 0 takes any that is free.
+        mistakes: The share of its answers that are wrong, from 0 to 1.
+        seed: Of the choice of mistakes.
 
     Raises:
         ConfigError: The extra is not installed, or the port is taken.
@@ -156,7 +132,7 @@ def oracle_served(
         def count_tokens(text: str) -> int:
             return len(tokenizer.tokenize(text, special=False))
 
-        simulation = oracle_simulation(wire, tasks, count_tokens)
+        simulation = oracle_simulation(wire, tasks, count_tokens, mistakes=mistakes, seed=seed)
         try:
             address = stack.enter_context(served(simulation, host=host, port=port))
         except ModuleNotFoundError as error:

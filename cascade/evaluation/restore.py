@@ -1,7 +1,9 @@
 """A task's world as it was when its trajectory stopped."""
 
+from collections.abc import Sequence
+
 from cascade.errors import TraceError
-from cascade.events import Drafted, ToolFinished
+from cascade.events import Drafted, Event, Restarted, ToolFinished
 from cascade.messages import ToolCall
 from cascade.runtime.toolbox import run_tool
 from cascade.suites import Episode
@@ -22,7 +24,8 @@ async def restore(episode: Episode, trace: Trace) -> int:
     An in-memory world dies with its process; where tools always do the same, the record is enough
     to bring it back. Calls of any side effect are made, so this is only for a world that
     `is_restorable`. Each result is compared with the recorded one. Calls that timed out, were
-    interrupted or never reached a tool are left out.
+    interrupted or never reached a tool are left out, and so are those before the task was begun
+    anew, of which a fresh world knows as little as the one that was set back.
 
     Returns:
         How many calls were made.
@@ -35,12 +38,19 @@ async def restore(episode: Episode, trace: Trace) -> int:
             "was recorded without message content and so cannot be resumed", path=trace.path
         )
     tools = {tool.name: tool for tool in as_tools(episode.tools)}
+    given = {spec.name for spec in trace.started.tools}
     calls: dict[str, ToolCall] = {}
     made = 0
-    for event in trace.events:
-        if isinstance(event, Drafted) and event.accepted:
+    for event in _since_restart(trace.events):
+        if isinstance(event, Drafted):
+            # Only calls of accepted drafts have results.
             calls |= {call.id: call for call in event.draft.message.calls}
-        elif isinstance(event, ToolFinished) and event.outcome in {"ok", "error"}:
+        elif (
+            isinstance(event, ToolFinished)
+            and event.outcome in {"ok", "error"}
+            # What asks for help reaches a lane, not the world.
+            and event.result.name in given
+        ):
             run = await run_tool(tools, calls[event.result.call_id], remaining_s=None)
             if run.result != event.result:
                 raise TraceError(
@@ -50,3 +60,8 @@ async def restore(episode: Episode, trace: Trace) -> int:
                 )
             made += 1
     return made
+
+
+def _since_restart(events: Sequence[Event]) -> Sequence[Event]:
+    starts = [place for place, event in enumerate(events) if isinstance(event, Restarted)]
+    return events[starts[-1] :] if starts else events

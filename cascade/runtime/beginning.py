@@ -1,16 +1,15 @@
 """How a trajectory begins: its first event, made from what the caller gave."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from cascade.controller import home_lane
 from cascade.errors import ConfigError
 from cascade.events import Started, encode
-from cascade.lanes import Lane
+from cascade.lanes import Lane, home_lane
 from cascade.messages import Content, Text, UserMessage
 from cascade.policy import Policy
 from cascade.runtime.clock import Clock
@@ -29,6 +28,8 @@ class Commission:
     system: str | None
     response_format: type[BaseModel] | None
     policy: Policy | None
+    data_classes: tuple[str, ...] = ()
+    reset: Callable[[], Awaitable[None]] | None = None
     seed: int | None
     trajectory_id: str | None
     metadata: Mapping[str, JsonValue] | None
@@ -74,6 +75,8 @@ def started(
             policy_digest=policy.digest,
             lanes=lanes,
             seed=rng.getrandbits(31) if commission.seed is None else commission.seed,
+            data_classes=commission.data_classes,
+            resettable=commission.reset is not None,
             content="full" if content else "omitted",
             metadata=dict(commission.metadata or {}),
         )

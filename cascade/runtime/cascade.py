@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -20,42 +20,36 @@ from pydantic import BaseModel, JsonValue
 
 from cascade import facts
 from cascade.backends import backend_for
+from cascade.backends.absent import AbsentBackend
 from cascade.backends.base import Backend
 from cascade.credentials import Credential
 from cascade.errors import ConfigError
 from cascade.events import Event, Started
+from cascade.evidence import rules_of
 from cascade.exchange import Delta
-from cascade.lanes import Capabilities, Lane, Prices
+from cascade.lanes import Lane
 from cascade.messages import Content
 from cascade.policy import Policy
+from cascade.rules import Rules
 from cascade.runtime.beginning import Commission, started
+from cascade.runtime.bundled import BUNDLED_LANE
 from cascade.runtime.clock import Clock, SystemClock
-from cascade.runtime.driver import Driver, Surroundings
-from cascade.runtime.gatekeeper import Gatekeeper
+from cascade.runtime.driver import Surroundings
+from cascade.runtime.driving import Errand, drive
+from cascade.runtime.gatekeeper import Gatekeeper, gatekeeper_for
 from cascade.runtime.ladder import check_ladder
-from cascade.runtime.opening import open_lanes
+from cascade.runtime.measuring import Measurements
+from cascade.runtime.opening import close_lanes, open_lanes
 from cascade.runtime.recording import new_recorder
 from cascade.runtime.result import Result
 from cascade.runtime.resumable import check_resumable
-from cascade.runtime.streaming import CLOSE_S, streamed
-from cascade.runtime.structured import problem_with
+from cascade.runtime.streaming import streamed
 from cascade.state import EMPTY, State
 from cascade.telemetry import Telemetry
 from cascade.tools import Tool, as_tools
 from cascade.traces.record import Recorder, Trace, read_trace
 
-__all__ = ["BUNDLED_LANE", "Cascade"]
-
-BUNDLED_LANE = Lane(
-    name="local",
-    backend="llama_cpp",
-    model="bundled:desk",
-    locality="local",
-    capabilities=Capabilities(log_probabilities=True, grammar=True),
-    max_output_tokens=256,
-    prices=Prices.free(),
-)
-"""The small model that ships with the package, in this process."""
+__all__ = ["Cascade"]
 
 Tools = Iterable[Tool | Callable[..., Any]]
 
@@ -79,6 +73,8 @@ class Cascade:
         fsync: Whether each recorded event is on the disk before the run goes on.
         max_trajectories: How many run at once; further ones wait for their turn.
         clock: Where the time comes from.
+        gatekeeper: Makes lanes rest after failures and keeps their rate limits. By default all
+            runtimes on an event loop that go by the machine's clock share one.
         rng: Where identities and seeds come from that the caller did not give.
         tracer_provider: Where spans go; the application's global provider by default.
         meter_provider: Where metrics go; the application's global provider by default.
@@ -97,6 +93,7 @@ class Cascade:
         fsync: bool = False,
         max_trajectories: int = 64,
         clock: Clock | None = None,
+        gatekeeper: Gatekeeper | None = None,
         rng: random.Random | None = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
@@ -108,23 +105,26 @@ class Cascade:
         if max_trajectories < 1:
             raise ConfigError(f"max_trajectories is {max_trajectories}; at least 1 has to run")
         keys = credentials or {}
+        self._ladder = tuple(lanes)
         self._backends = {
             lane.name: given.get(lane.name) or backend_for(lane, keys.get(lane.name))
-            for lane in lanes
+            for lane in self._ladder
         }
         self._lanes: tuple[Lane, ...] = ()
         self._traces = None if traces is None else Path(traces)
         self._record_content = record_content
         self._fsync = fsync
-        self._clock = clock or SystemClock()
+        self._clock = clock or (SystemClock() if gatekeeper is None else gatekeeper.clock)
+        self._gatekeeper = gatekeeper
+        if gatekeeper is not None and gatekeeper.clock is not self._clock:
+            raise ConfigError("the gatekeeper goes by another clock: give one clock to both")
         self._rng = rng or random.SystemRandom()
-        self._surroundings = Surroundings(
-            backends=self._backends,
-            clock=self._clock,
-            telemetry=Telemetry(tracer_provider, meter_provider, trace_content),
-            gatekeeper=Gatekeeper(self._clock),
-        )
+        self._telemetry = Telemetry(tracer_provider, meter_provider, trace_content)
+        self._surroundings: Surroundings | None = None
         self._max_trajectories = max_trajectories
+        self._measurements = Measurements()
+        self._rules_made: dict[str, Rules] = {}
+        self._rules(self._policy)
         self._places: anyio.Semaphore | None = None
         self._tasks: TaskGroup | None = None
         self._entered = False
@@ -151,17 +151,20 @@ class Cascade:
             raise ConfigError("the runtime is open already: enter it once and share it")
         self._entered = True
         try:
-            opened = await open_lanes(self._backends, home=self._policy.home_lane)
+            opened = await open_lanes(self._ladder, self._backends, home=self._policy.home_lane)
+            gatekeeper = (self._gatekeeper or gatekeeper_for(self._clock)).for_runtime(opened)
             self._tasks = await anyio.create_task_group().__aenter__()
         except BaseException:
             self._entered = False
-            await self._close_backends()
+            await close_lanes(self._backends, raising=False)
             raise
         self._lanes = opened
         self._places = anyio.Semaphore(self._max_trajectories)
-        self._surroundings = replace(
-            self._surroundings,
+        self._surroundings = Surroundings(
             backends={lane.name: self._backends[lane.name] for lane in opened},
+            clock=self._clock,
+            telemetry=self._telemetry,
+            gatekeeper=gatekeeper,
             threads=anyio.CapacityLimiter(math.inf),
         )
         return self
@@ -180,8 +183,8 @@ class Cascade:
                 tasks.cancel_scope.cancel()
                 await tasks.__aexit__(None, None, None)
         finally:
-            await self._close_backends()
             self._entered = False
+            await close_lanes(self._backends, raising=exc is None)
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -196,6 +199,8 @@ class Cascade:
         system: str | None = None,
         response_format: type[BaseModel] | None = None,
         policy: Policy | None = None,
+        data_classes: Iterable[str] = (),
+        reset: Callable[[], Awaitable[None]] | None = None,
         seed: int | None = None,
         trajectory_id: str | None = None,
         metadata: Mapping[str, JsonValue] | None = None,
@@ -211,6 +216,10 @@ class Cascade:
             response_format: A pydantic model that the final answer is to be one of; each lane is
                 held to it by the best means that it has, and `Result.parsed` is the instance.
             policy: Instead of the runtime's.
+            data_classes: Classes of data that the task holds; lanes that may not see them are left
+                out, and where none is left a person has to look at it.
+            reset: Brings the world of the task back to how it was at first; a policy that begins a
+                stuck task anew on a higher lane needs it.
             seed: Decides everything random; chosen and recorded where it is left out.
             trajectory_id: Its identity and the name of its file; made where it is left out.
             metadata: The caller's own labels, recorded at the head of the trajectory.
@@ -227,6 +236,8 @@ class Cascade:
             system=system,
             response_format=response_format,
             policy=policy,
+            data_classes=tuple(data_classes),
+            reset=reset,
             seed=seed,
             trajectory_id=trajectory_id,
             metadata=metadata,
@@ -239,6 +250,8 @@ class Cascade:
         *,
         tools: Tools = (),
         response_format: type[BaseModel] | None = None,
+        accept_changed_lanes: bool = False,
+        reset: Callable[[], Awaitable[None]] | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_delta: Callable[[Delta], None] | None = None,
     ) -> Result:
@@ -247,10 +260,15 @@ class Cascade:
         A tool call whose result was not recorded is run again if it is a `read`; of any other the
         model is told that it was interrupted. A finished trajectory is returned as it is.
 
+        A lane that only stands in for others may be missing; it is left out with a warning.
+
         Args:
             trace: The recorded trajectory or its file.
             tools: The same tools as before.
             response_format: The same form of the answer as before.
+            accept_changed_lanes: Whether a lane may be another model by now, or at another server
+                or account; its calls are priced as recorded. Where its data may go stays the same.
+            reset: As before.
             on_event: Called with each new event.
             on_delta: Called with each piece of text as it is generated.
 
@@ -266,23 +284,25 @@ class Cascade:
             return Result.of(state, trace.path, response_format)
         made = as_tools(tools)
         place = self._place()
-        check_resumable(
+        absent = check_resumable(
             state,
             tools=made,
             lanes=self._lanes,
             response_format=response_format,
             path=trace.path,
+            accept_changed_lanes=accept_changed_lanes,
         )
         async with place:
-            return await self._drive(
-                state,
-                facts.resumed(state, self._clock.utc()),
+            first = facts.resumed(state, self._clock.utc())
+            errand = Errand(
                 tools=made,
                 response_format=response_format,
                 recorder=None if trace.path is None else Recorder.reopen(trace, fsync=self._fsync),
                 on_event=on_event,
                 on_delta=on_delta,
+                reset=reset,
             )
+            return await self._drive(state, first, errand, absent=absent)
 
     async def stream(
         self,
@@ -292,6 +312,8 @@ class Cascade:
         system: str | None = None,
         response_format: type[BaseModel] | None = None,
         policy: Policy | None = None,
+        data_classes: Iterable[str] = (),
+        reset: Callable[[], Awaitable[None]] | None = None,
         seed: int | None = None,
         trajectory_id: str | None = None,
         metadata: Mapping[str, JsonValue] | None = None,
@@ -310,6 +332,8 @@ class Cascade:
             system=system,
             response_format=response_format,
             policy=policy,
+            data_classes=tuple(data_classes),
+            reset=reset,
             seed=seed,
             trajectory_id=trajectory_id,
             metadata=metadata,
@@ -332,62 +356,45 @@ class Cascade:
             first = started(
                 commission,
                 policy=self._policy,
-                lanes=self._lanes,
+                lanes=self._measurements.stamped(self._lanes),
                 clock=self._clock,
                 rng=self._rng,
                 content=self._record_content,
             )
-            return await self._drive(
-                EMPTY,
-                first,
+            errand = Errand(
                 tools=commission.tools,
                 response_format=commission.response_format,
                 recorder=new_recorder(self._traces, first, fsync=self._fsync),
-                on_event=on_event,
+                on_event=self._measurements.listening(self._lanes, on_event),
                 on_delta=on_delta,
+                reset=commission.reset,
             )
+            return await self._drive(EMPTY, first, errand)
 
     async def _drive(
-        self,
-        state: State,
-        first: Event,
-        *,
-        tools: Sequence[Tool],
-        response_format: type[BaseModel] | None,
-        recorder: Recorder | None,
-        on_event: Callable[[Event], None] | None,
-        on_delta: Callable[[Delta], None] | None,
+        self, state: State, first: Event, errand: Errand, *, absent: Sequence[Lane] = ()
     ) -> Result:
+        surroundings = self._surroundings
+        if surroundings is None:
+            raise _not_entered()
+        if absent:
+            missing = {lane.name: AbsentBackend(lane) for lane in absent}
+            surroundings = replace(surroundings, backends={**surroundings.backends, **missing})
         head = first if isinstance(first, Started) else state.head()
-        sinks = [] if recorder is None else [recorder.append]
-        sinks += [] if on_event is None else [on_event]
-        driver = Driver(
-            state,
-            surroundings=self._surroundings,
-            tools={tool.name: tool for tool in tools},
-            sinks=sinks,
-            on_delta=on_delta,
-            check=None if response_format is None else partial(problem_with, response_format),
-        )
-        try:
-            driver.append(first)
-            final = await driver.run()
-        finally:
-            if recorder is not None:
-                recorder.close()
-            for backend in self._surroundings.backends.values():
-                backend.release(head.trajectory_id)
-        return Result.of(final, None if recorder is None else recorder.path, response_format)
+        rules = self._rules(head.policy)
+        return await drive(state, first, errand, surroundings=surroundings, rules=rules)
+
+    def _rules(self, policy: Policy) -> Rules:
+        """Those of *policy*, made once: they hold nothing of a trajectory."""
+        rules = self._rules_made.get(policy.digest)
+        if rules is None:
+            rules = self._rules_made[policy.digest] = rules_of(policy)
+        return rules
 
     def _place(self) -> anyio.Semaphore:
         if self._places is None:
             raise _not_entered()
         return self._places
-
-    async def _close_backends(self) -> None:
-        with anyio.move_on_after(CLOSE_S, shield=True):
-            for backend in self._backends.values():
-                await backend.aclose()
 
 
 def _not_entered() -> ConfigError:

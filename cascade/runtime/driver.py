@@ -1,7 +1,7 @@
 """The live driver: does what the controller asks for and appends what came of it."""
 
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Self, assert_never
@@ -11,16 +11,20 @@ from opentelemetry.trace import Span
 
 from cascade import facts
 from cascade.backends.base import Backend, Hop
-from cascade.controller import CallLane, Record, RunTools, Stop, Wait, decide
-from cascade.errors import BackendError, BackendTimeout
-from cascade.events import Drafted, Event, Failed, Interrupted
+from cascade.controller import CallLane, Record, ResetWorld, RunTools, Stop, Wait, decide
+from cascade.conversation import is_redacted
+from cascade.errors import BackendError, BackendTimeout, ConfigError
+from cascade.events import Consulted, Drafted, Event, Failed, Interrupted
 from cascade.exchange import Delta, Draft, Request, Usage
+from cascade.fold import fold
 from cascade.messages import ToolCall
+from cascade.redaction.rehydration import StreamRehydrator
+from cascade.rules import NO_RULES, Rules
 from cascade.runtime.clock import Clock
 from cascade.runtime.exceptions import one_exception
 from cascade.runtime.gatekeeper import Gatekeeper
 from cascade.runtime.toolbox import run_tool
-from cascade.state import State, fold
+from cascade.state import State
 from cascade.telemetry import Telemetry
 from cascade.tools import Tool
 
@@ -61,6 +65,8 @@ class Driver:
         sinks: Sequence[Callable[[Event], None]] = (),
         on_delta: Callable[[Delta], None] | None = None,
         check: Callable[[Draft], str | None] | None = None,
+        rules: Rules = NO_RULES,
+        reset: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.state = state
         self._backends = surroundings.backends
@@ -73,6 +79,9 @@ class Driver:
         self._on_delta = on_delta
         self._check = check
         """Says what is wrong with a draft that is well formed, in words for the model."""
+        self._rules = rules
+        self._reset = reset
+        """Brings the world of the task back to how it was at first."""
         self._closed = False
         """Whether nothing more may be appended: the log has its last word, or cannot be written."""
         self._said = False
@@ -116,7 +125,7 @@ class Driver:
 
     async def _loop(self, span: Span) -> None:
         while True:
-            action = decide(self.state, self._clock.utc())
+            action = decide(self.state, self._clock.utc(), self._rules)
             match action:
                 case Record():
                     self.append(action.event)
@@ -124,6 +133,8 @@ class Driver:
                     await self._call(action, span)
                 case RunTools():
                     await self._run_tools(action, span)
+                case ResetWorld():
+                    await self._restart()
                 case Wait():
                     wait = action.until - self._clock.utc()
                     await self._clock.sleep(wait.total_seconds())
@@ -132,11 +143,21 @@ class Driver:
                 case _:
                     assert_never(action)
 
+    async def _restart(self) -> None:
+        if self._reset is None:
+            raise ConfigError(
+                "the policy begins the task anew, and there is no `reset` that would bring its "
+                "world back: pass the one that the trajectory was started with"
+            )
+        await self._reset()
+        self.append(facts.restarted(self.state, self._clock.utc()))
+
     async def _call(self, action: CallLane, parent: Span) -> None:
         span = self._telemetry.call(parent, action, self.state)
         began = self._clock.monotonic()
-        request = action.request if self._on_delta is None else replace(action.request, stream=True)
-        event: Drafted | Failed | Interrupted | None = None
+        listens = self._on_delta is not None and action.purpose == "draft"
+        request = replace(action.request, stream=True) if listens else action.request
+        event: Drafted | Consulted | Failed | Interrupted | None = None
         hop: Hop | None = None
         self._said = False
         try:
@@ -145,10 +166,10 @@ class Driver:
                 request = _shortened(request, admitted.waited_s)
                 with _limited(request) as scope:
                     async with self._backends[action.lane.name].call(action.view, request) as hop:
-                        await self._listen(hop)
+                        await self._listen(hop, action)
                         scope.deadline = math.inf  # the draft is there and will not be thrown away
                         admitted.served(hop.draft.usage)
-                        event = self._drafted(hop.draft)
+                        event = self._came(hop.draft)
                         self.append(event)
                 if scope.cancelled_caught:
                     message = f"no answer {GRACE_S:g} s after its deadline"
@@ -158,7 +179,9 @@ class Driver:
                 raise
             usage = Usage() if hop is None else hop.usage
             if not isinstance(error, BackendError):
-                event = facts.interrupted(self.state, self._clock.utc(), usage=usage)
+                event = facts.interrupted(
+                    self.state, self._clock.utc(), usage=usage, said=self._said
+                )
                 self.append(event)
                 raise
             event = facts.failed(self.state, error, self._clock.utc(), usage=usage, said=self._said)
@@ -166,17 +189,33 @@ class Driver:
         finally:
             self._telemetry.end_call(span, action.lane, event, self._clock.monotonic() - began)
 
-    def _drafted(self, draft: Draft) -> Drafted:
-        problem = None if self._check is None else self._check(draft)
-        return facts.drafted(self.state, draft, self._clock.utc(), problem=problem)
+    def _came(self, draft: Draft) -> Drafted | Consulted:
+        decision, _ = facts.outstanding(self.state)
+        problem = None
+        if self._check is not None and decision.purpose == "draft":
+            problem = self._check(draft)
+        return facts.came(
+            self.state,
+            draft,
+            self._clock.utc(),
+            problem=problem,
+            said=self._said,
+            rules=self._rules,
+        )
 
-    async def _listen(self, hop: Hop) -> None:
+    async def _listen(self, hop: Hop, action: CallLane) -> None:
         deltas = aiter(hop)
+        tell = self._on_delta if action.purpose == "draft" else None
+        words: StreamRehydrator | None = None
+        if self.state.head().policy.redaction.enabled and is_redacted(self.state, action.lane):
+            words = StreamRehydrator(self.state.vault)
         try:
             async for delta in deltas:
-                if self._on_delta is not None:
+                if tell is not None:
                     self._said = self._said or bool(delta.text)
-                    self._on_delta(delta)
+                    tell(delta if words is None else replace(delta, text=words.feed(delta.text)))
+            if tell is not None and words is not None and (rest := words.end()):
+                tell(Delta(text=rest, tokens=0))
         except BaseException:
             # A listener that raised leaves a generator in the middle of its work.
             if isinstance(deltas, AsyncGenerator):

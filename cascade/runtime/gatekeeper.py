@@ -1,15 +1,22 @@
 """The gatekeeper: keeps calls from lanes that rest after failures or have no room in their quota.
 
-All trajectories of a runtime share it. It sends nothing and decides nothing: a call that may not
-be made now fails with the time at which it may, and the controller goes on from there. One event
-loop owns it, and what it knows changes between two awaits only; so it needs no locks.
+It sends nothing and decides nothing: a call that may not be made now fails with the time at which
+it may, and the controller goes on from there.
+
+What is known of a lane holds for all trajectories of a process, as a server counts the requests of
+an account and not those of a runtime. So runtimes share one gatekeeper: the event loop's, unless
+they are given another. It belongs to the loop and not to the module: its waiting calls cannot be
+woken from another loop, and what one loop learnt ends with it. As one event loop owns it, and what
+it knows changes between two awaits only, it needs no locks.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+from anyio.lowlevel import RunVar
 
 from cascade.errors import BackendError, BackendUnavailable, FailureKind
 from cascade.exchange import Request, Usage, View
@@ -22,12 +29,18 @@ from cascade.runtime.breakers import (
     Breaker,
     BreakerSettings,
 )
-from cascade.runtime.clock import Clock
+from cascade.runtime.clock import Clock, SystemClock
 from cascade.runtime.quotas import Estimates, Quota, QuotaSettings
 
-__all__ = ["Admitted", "Gatekeeper"]
+__all__ = ["Admitted", "Gatekeeper", "gatekeeper_for"]
 
 _log = logging.getLogger("cascade")
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_MOST_KNOWN = 4_096
+"""Lanes and places that are kept in mind; a process that has more forgets the oldest."""
 
 _ADVICE: Mapping[FailureKind, str] = MappingProxyType(
     {
@@ -44,27 +57,36 @@ class _Scope:
     """What fails together: one lane, or all lanes with the same server and account."""
 
     breaker: Breaker
-    lanes: "list[_Gate]" = field(default_factory=list["_Gate"])
+    quotas: list[Quota] = field(default_factory=list[Quota])
+    """Those of its lanes."""
     last: FailureKind | None = None
     """The latest failure that counted."""
     announced: set[FailureKind] = field(default_factory=set[FailureKind])
     """What a person was told about since a call was last served."""
 
 
+@dataclass(slots=True)
+class _Meter:
+    """The rate limit of a lane, and what its calls come to."""
+
+    quota: Quota | None
+    estimates: Estimates = field(default_factory=Estimates)
+
+
 class _Gate:
-    """The gate of one lane."""
+    """The gate of one lane, for one runtime."""
 
     __slots__ = ("clock", "estimates", "lane", "own", "place", "quota")
 
-    def __init__(self, lane: Lane, *, place: _Scope, own: _Scope, clock: Clock) -> None:
+    def __init__(
+        self, lane: Lane, *, place: _Scope, own: _Scope, meter: _Meter, clock: Clock
+    ) -> None:
         self.lane = lane
         self.place = place
         self.own = own
         self.clock = clock
-        self.quota: Quota | None = None
-        self.estimates = Estimates()
-        place.lanes.append(self)
-        own.lanes.append(self)
+        self.quota = meter.quota
+        self.estimates = meter.estimates
 
     def check(self, now: float) -> None:
         # The longer rest is the one that counts, as both have to be over.
@@ -112,9 +134,8 @@ class _Gate:
             self._count(self.own, kind, now, own_probe)
         for scope in (self.own, self.place):
             if scope.breaker.rest_s(now) > 0:
-                for gate in scope.lanes:
-                    if gate.quota is not None:
-                        gate.quota.tell()
+                for quota in scope.quotas:
+                    quota.tell()
 
     def _count(self, scope: _Scope, kind: FailureKind, now: float, probe: int) -> None:
         needs_a_person = kind in NEEDS_A_PERSON
@@ -204,29 +225,65 @@ class Admitted:
         self.waited_s = gate.clock.monotonic() - began
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was learnt of lanes with an endpoint."""
+
+    places: dict[tuple[str, ...], _Scope] = field(default_factory=dict[tuple[str, ...], _Scope])
+    """By backend, endpoint and account."""
+    lanes: dict[tuple[str, ...], _Scope] = field(default_factory=dict[tuple[str, ...], _Scope])
+    """By name, model and place."""
+    meters: dict[tuple[object, ...], _Meter] = field(
+        default_factory=dict[tuple[object, ...], _Meter]
+    )
+    """By lane and limits."""
+
+
 class Gatekeeper:
     """Admits calls.
 
+    Give one to several runtimes, `Cascade(gatekeeper=...)`, to choose its settings or what they
+    share; all of them have to run on the same event loop.
+
     Args:
-        clock: Where the time comes from, and what waiting calls wait by.
+        clock: Where the time comes from, and what waiting calls wait by; the machine's by default.
         breakers: When lanes rest after failures, and for how long.
         quotas: How calls share the rate limits of a lane.
     """
 
     def __init__(
         self,
-        clock: Clock,
+        clock: Clock | None = None,
         *,
         breakers: BreakerSettings | None = None,
         quotas: QuotaSettings | None = None,
     ) -> None:
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._breakers = breakers or BreakerSettings()
         self._quotas = quotas or QuotaSettings()
+        self._known = _Known()
         self._gates: dict[str, _Gate] = {}
-        """By lane name; the limits of a lane are those that it first came with."""
-        self._places: dict[tuple[str, str, str], _Scope] = {}
-        """By backend, endpoint and account."""
+        """By lane name."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where the time comes from."""
+        return self._clock
+
+    def for_runtime(self, lanes: Iterable[Lane]) -> "Gatekeeper":
+        """A gatekeeper for one runtime, which knows what this one knows, then and later.
+
+        Lanes are the same if their names, models and places are; lanes without an endpoint run in
+        process, or it is not known where, and each runtime has its own.
+
+        Args:
+            lanes: As they were opened. A call of a recorded lane goes through the gate of the one
+                that has its name.
+        """
+        beside = Gatekeeper(self._clock, breakers=self._breakers, quotas=self._quotas)
+        beside._known = self._known
+        beside._gates = {lane.name: beside._gate(lane) for lane in lanes}
+        return beside
 
     def call(self, lane: Lane, view: View, request: Request) -> Admitted:
         """One call; its failures are noted as they pass through.
@@ -245,13 +302,49 @@ class Gatekeeper:
         return Admitted(gate, view, request, self._quotas)
 
     def _gate(self, lane: Lane) -> _Gate:
-        own = _Scope(Breaker(self._breakers))
-        place = _Scope(Breaker(self._breakers))
-        if lane.endpoint:
-            # Without an endpoint lanes run in process, or it is not known whether they share one.
-            key = (lane.backend, lane.endpoint, lane.account)
-            place = self._places.setdefault(key, place)
-        gate = _Gate(lane, place=place, own=own, clock=self._clock)
-        if lane.limits != RateLimits():
-            gate.quota = Quota(lane.limits, self._quotas, clock=self._clock)
-        return gate
+        known = self._known if lane.endpoint else _Known()
+        where = (lane.backend, lane.endpoint, lane.account)
+        which = (lane.name, lane.model, *where)
+        place = _found(known.places, where, self._scope)
+        own = _found(known.lanes, which, self._scope)
+
+        def meter() -> _Meter:
+            if lane.limits == RateLimits():
+                return _Meter(None)
+            quota = Quota(lane.limits, self._quotas, clock=self._clock)
+            own.quotas.append(quota)
+            place.quotas.append(quota)
+            return _Meter(quota)
+
+        metered = _found(known.meters, (*which, lane.limits), meter)
+        return _Gate(lane, place=place, own=own, meter=metered, clock=self._clock)
+
+    def _scope(self) -> _Scope:
+        return _Scope(Breaker(self._breakers))
+
+
+_OF_LOOP: RunVar[Gatekeeper] = RunVar("cascade.runtime.gatekeeper")
+
+
+def gatekeeper_for(clock: Clock) -> Gatekeeper:
+    """The gatekeeper of a runtime that was given none.
+
+    By the machine's clock it is that of the running event loop. Rests and quotas are moments of a
+    clock, so who has another one cannot share them.
+    """
+    if not isinstance(clock, SystemClock):
+        return Gatekeeper(clock)
+    found = _OF_LOOP.get(None)
+    if found is None:
+        found = Gatekeeper()
+        _OF_LOOP.set(found)
+    return found
+
+
+def _found(table: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    found = table.get(key)
+    if found is None:
+        if len(table) >= _MOST_KNOWN:
+            del table[next(iter(table))]
+        found = table[key] = make()
+    return found

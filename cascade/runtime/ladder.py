@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from cascade.controller import home_lane
 from cascade.errors import ConfigError
-from cascade.lanes import Lane
+from cascade.lanes import Lane, home_lane
 
 __all__ = ["check_ladder"]
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from cascade.errors import ConfigError, TraceError
 from cascade.lanes import Lane
+from cascade.runtime.lane_changes import check_lanes
 from cascade.runtime.structured import output_schema
 from cascade.state import State
 from cascade.tools import Tool
@@ -21,7 +22,8 @@ def check_resumable(
     lanes: Sequence[Lane],
     response_format: type[BaseModel] | None,
     path: Path | None,
-) -> None:
+    accept_changed_lanes: bool,
+) -> tuple[Lane, ...]:
     """Checks that nothing is missing.
 
     Args:
@@ -30,10 +32,14 @@ def check_resumable(
         lanes: Those that are served now.
         response_format: The form of the answer that is asked for now.
         path: Its file, for the message.
+        accept_changed_lanes: Whether its lanes may be other models, or at other places.
+
+    Returns:
+        The recorded lanes that nobody serves now and that it can do without.
 
     Raises:
-        ConfigError: A tool or a lane that the trajectory uses is missing, the lane has another
-            model now, or the answer is to have another form.
+        ConfigError: A tool or a lane that the trajectory uses is missing, a lane is another one
+            now, or the answer is to have another form.
         TraceError: It was recorded without what was said.
     """
     started = state.head()
@@ -47,15 +53,4 @@ def check_resumable(
     if asked != started.output:
         form = "no form" if started.output is None else f"the form {started.output.name}"
         raise ConfigError(f"the trajectory's answer has {form}: give the same response_format")
-    served = {lane.name: lane for lane in lanes}
-    lacking = {lane.name for lane in started.lanes} - set(served)
-    if lacking:
-        names = ", ".join(sorted(lacking))
-        raise ConfigError(f"the trajectory uses lanes that this runtime lacks: {names}")
-    for before in started.lanes:
-        now = served[before.name]
-        if (before.backend, before.model) != (now.backend, now.model):
-            raise ConfigError(
-                f"lane {before.name!r} ran {before.backend} {before.model} in this trajectory and "
-                f"is {now.backend} {now.model} in this runtime: open it with the same model"
-            )
+    return check_lanes(state, lanes, accept_changed=accept_changed_lanes)

@@ -5,21 +5,29 @@ from collections.abc import Set as AbstractSet
 from typing import assert_never
 
 from cascade.events import (
+    Advised,
     BudgetReached,
+    Consulted,
     Decided,
+    Directed,
     Drafted,
     Event,
     Failed,
     Finished,
     Interrupted,
+    Judged,
+    Restarted,
     Resumed,
+    Reviewed,
     Scored,
+    Signalled,
     Started,
     ToolFinished,
     ToolStarted,
 )
-from cascade.exchange import ToolSpec
+from cascade.exchange import Draft, ToolSpec
 from cascade.messages import AssistantMessage, AssistantPart, Content, Reasoning, Text, ToolCall
+from cascade.verdicts import Verdict
 
 __all__ = ["ArgumentNames", "argument_names", "without_content"]
 
@@ -39,7 +47,7 @@ def argument_names(tools: Iterable[ToolSpec]) -> ArgumentNames:
     return names
 
 
-def without_content(event: Event, known: ArgumentNames) -> Event:
+def without_content(event: Event, known: ArgumentNames) -> Event:  # noqa: C901, PLR0912 - an arm a kind
     """The event with every text, argument value and opaque block blanked.
 
     What stays: which parts there were, tools and the names of their arguments, tokens, times,
@@ -55,11 +63,33 @@ def without_content(event: Event, known: ArgumentNames) -> Event:
             system = None if event.system is None else ""
             return event.model_copy(update={"task": task, "system": system, "content": "omitted"})
         case Drafted():
-            message = _without_words(event.draft.message, known)
-            problem = None if event.draft.problem is None else ""
-            draft = event.draft.model_copy(update={"message": message, "problem": problem})
             rejection = None if event.rejection is None else ""
-            return event.model_copy(update={"draft": draft, "rejection": rejection})
+            changes = {
+                "draft": _draft(event.draft, known),
+                "rejection": rejection,
+                "verdicts": _verdicts(event.verdicts),
+            }
+            return event.model_copy(update=changes)
+        case Consulted():
+            return event.model_copy(update={"draft": _draft(event.draft, known)})
+        case Decided():
+            decision = event.decision.model_copy(update={"because": "", "note": ""})
+            return event.model_copy(update={"decision": decision})
+        case Signalled():
+            signal = event.signal.model_copy(update={"evidence": ""})
+            return event.model_copy(update={"signal": signal})
+        case Judged():
+            return event.model_copy(update={"verdicts": _verdicts(event.verdicts), "reason": ""})
+        case Reviewed():
+            blank = {"milestone": "", "reason": "", "correction": ""}
+            review = None if event.review is None else event.review.model_copy(update=blank)
+            return event.model_copy(update={"review": review})
+        case Advised():
+            return event.model_copy(update={"question": "", "advice": ""})
+        case Directed():
+            said = event.directive
+            directive = None if said is None else said.model_copy(update={"reason": ""})
+            return event.model_copy(update={"directive": directive, "reason": ""})
         case Failed():
             return event.model_copy(update={"message": ""})
         case ToolFinished():
@@ -73,10 +103,20 @@ def without_content(event: Event, known: ArgumentNames) -> Event:
             return event.model_copy(update={"reason": ""})
         case ToolStarted():
             return event.model_copy(update={"name": _tool_name(event.name, known)})
-        case Decided() | BudgetReached() | Interrupted() | Resumed():
+        case BudgetReached() | Interrupted() | Restarted() | Resumed():
             return event
         case _:
             assert_never(event)
+
+
+def _draft(draft: Draft, known: ArgumentNames) -> Draft:
+    message = _without_words(draft.message, known)
+    problem = None if draft.problem is None else ""
+    return draft.model_copy(update={"message": message, "problem": problem})
+
+
+def _verdicts(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    return tuple(verdict.model_copy(update={"reason": ""}) for verdict in verdicts)
 
 
 def _blank(parts: tuple[Content, ...]) -> tuple[Text, ...]:

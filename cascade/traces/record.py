@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from cascade.errors import TraceError
 from cascade.events import Event, Started, decode, encode
-from cascade.state import State, fold_all
+from cascade.fold import fold_all
+from cascade.state import State
 from cascade.traces.content import ArgumentNames, argument_names, without_content
 
 if sys.platform != "win32":

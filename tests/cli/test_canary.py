@@ -15,12 +15,15 @@ from cascade.config import load
 Command = Callable[..., Any]
 
 CANARY = "canary-7f3a9d1c5e8b"
+NEXT = "canary-e40b62d8971f"
 
 
 class Server(ThreadingHTTPServer):
     """Remembers what it was shown."""
 
     seen: list[str]
+    key_file: Path
+    """What `api_key_cmd` prints; a call that is refused finds another key in it."""
 
 
 class Indiscreet(BaseHTTPRequestHandler):
@@ -28,6 +31,8 @@ class Indiscreet(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
+        assert isinstance(self.server, Server)
+        self.server.key_file.write_text(NEXT, encoding="utf-8")
         self.do_GET()
 
     def do_GET(self) -> None:
@@ -47,14 +52,20 @@ class Indiscreet(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(folder: Path) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Indiscreet) as server:
         server.seen = []
+        server.key_file = folder / "key.txt"
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+def shown(text: str) -> bool:
+    """Whether one of the keys stands in the text."""
+    return CANARY in text or NEXT in text
 
 
 @pytest.fixture
@@ -63,7 +74,7 @@ def configured(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, CANARY)
     monkeypatch.delenv("CASCADE_CONFIG", raising=False)
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    (folder / "key.txt").write_text(CANARY, encoding="utf-8")
+    server.key_file.write_text(CANARY, encoding="utf-8")
     path = folder / "cascade.toml"
     path.write_text(
         f"""\
@@ -71,7 +82,7 @@ def configured(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         backend = "openai"
         model = "m"
         endpoint = "{address}/v1"
-        api_key_env = "CANARY_KEY"
+        api_key_cmd = "cat key.txt"
         tier = 0
         fallbacks = ["responses", "messages"]
         [lanes.responses]
@@ -79,7 +90,7 @@ def configured(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         api = "responses"
         model = "gpt-6.1-sol"
         endpoint = "{address}/v1"
-        api_key_cmd = "cat key.txt"
+        api_key_env = "CANARY_KEY"
         [lanes.messages]
         backend = "anthropic"
         model = "claude-opus-5-5"
@@ -121,13 +132,14 @@ def test_a_key_comes_out_of_no_command(
 ):
     with caplog.at_level(logging.DEBUG):
         ended = command(*arguments)
-    assert CANARY not in ended.out + ended.err
-    assert CANARY not in caplog.text
+    assert not shown(ended.out + ended.err)
+    assert not shown(caplog.text)
     if {"--check", "run", "eval"} & set(arguments):
         # Else the test would be about nothing.
         assert any(CANARY in given for given in server.seen)
+        assert any(NEXT in given for given in server.seen)
     records = [path for path in folder.rglob("*") if path.is_file() and path.name != "key.txt"]
-    assert not any(CANARY in path.read_text(encoding="utf-8") for path in records)
+    assert not any(shown(path.read_text(encoding="utf-8")) for path in records)
 
 
 @pytest.mark.usefixtures("configured")
@@ -138,8 +150,8 @@ def test_what_was_recorded_can_be_shown_and_resumed_without_the_key(command: Com
     trace.write_text("".join(text.splitlines(keepends=True)[:2]), encoding="utf-8")
     for arguments in (("resume", str(trace)), ("show", str(trace), "--full")):
         ended = command(*arguments)
-        assert CANARY not in ended.out + ended.err
-    assert CANARY not in trace.read_text(encoding="utf-8")
+        assert not shown(ended.out + ended.err)
+    assert not shown(trace.read_text(encoding="utf-8"))
 
 
 def test_a_configuration_holds_no_key(configured: Path):

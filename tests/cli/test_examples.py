@@ -41,6 +41,41 @@ def test_a_step_moves_to_another_provider_and_the_ledger_says_so(examples: Path)
     ]
 
 
+def printed_by(example: Path) -> list[str]:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", str(example)], capture_output=True, text=True, check=True
+    )
+    return ended.stdout.splitlines()
+
+
+def test_a_stuck_step_is_handed_up_as_a_packet_and_the_small_model_goes_on(examples: Path):
+    lines = printed_by(examples / "handing_up.py")
+    told = "count was called 3 times with the same arguments and the same result"
+    assert any(line.startswith(f"  | Why you are asked: {told}") for line in lines)
+    assert [line for line in lines if line.startswith("step ")] == [
+        "step 1  small: home_lane",
+        "step 2  small: home_lane",
+        "step 3  small: home_lane",
+        "step 4  large: stuck",
+        "step 5  small: home_lane",
+    ]
+    assert lines[-1] == "completed: There are 12 lamps."
+
+
+def test_a_monitor_of_ones_own_hands_the_next_step_up(examples: Path):
+    assert printed_by(examples / "own_monitor.py") == [
+        "step 1  small: order 4871 has been shipped",
+        "step 2  large: order 4817 has been shipped",
+        "Order 4817 has been shipped.",
+    ]
+
+
+def test_advice_is_asked_for_given_and_followed(examples: Path):
+    lines = printed_by(examples / "asking.py")
+    assert any(line.startswith("large advises: There is none for gifts.") for line in lines)
+    assert lines[-2:] == ["  advice followed: True", "Order 4817 is marked as a gift."]
+
+
 @pytest.mark.slow
 def test_the_smallest_example_runs_the_bundled_model(examples: Path):
     ended = subprocess.run(

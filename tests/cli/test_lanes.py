@@ -92,6 +92,8 @@ def test_json_has_the_documented_keys(command: Command, monkeypatch: pytest.Monk
         "endpoint",
         "locality",
         "region",
+        "data_classes",
+        "profile",
         "context_tokens",
         "max_output_tokens",
         "prices",
@@ -252,3 +254,31 @@ def test_a_key_that_nothing_works_without_is_broken(
         "missing",
     ]
     assert not any(check["name"].startswith("model ") for check in checks)
+
+
+def test_what_a_lane_declares_of_itself_is_shown_where_it_does(command: Command, configured: Path):
+    profile = "profile = { quality = 0.95, latency_s = 2.5, ceiling = 0.9 }"
+    classes = 'data_classes = ["public", "internal"]'
+    text = configured.read_text("utf-8").replace("tier = 2", f"tier = 2\n{profile}\n{classes}")
+    configured.write_text(text, "utf-8")
+    said = (
+        "right in 95% of its steps; 2.5 s a call; tasks up to difficulty 0.9; as declared; "
+        "may see: public, internal"
+    )
+    assert f"opus: {said}\n" in command("lanes").out
+    assert "home: " not in command("lanes").out
+    opus = lanes_of(command)["opus"]
+    assert opus["profile"] == {"quality": 0.95, "latency_s": 2.5, "ceiling": 0.9, "calls": 0}
+    assert opus["data_classes"] == ["public", "internal"]
+    assert lanes_of(command)["sol"]["data_classes"] is None
+    assert f"anthropic claude-opus-5-5, {said}, LANES_OTHER_KEY" in command("doctor").out
+
+
+def test_a_measured_profile_says_over_how_many_calls_and_no_class_at_all_is_said(
+    command: Command, configured: Path
+):
+    declared = "profile = { quality = 0.5, calls = 20 }\ndata_classes = []"
+    text = configured.read_text("utf-8").replace("tier = 2", f"tier = 2\n{declared}")
+    configured.write_text(text, "utf-8")
+    said = "opus: right in 50% of its steps; measured over 20 calls; may see: no classified data\n"
+    assert said in command("lanes").out

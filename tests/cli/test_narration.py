@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from cascade.cli.narration import Narration, confidence, dollars, one_line, printable
+from cascade.cli.narration import Narration, confidence
 from cascade.cli.summary import TrajectorySummary, totals
+from cascade.cli.wording import (
+    dollars,
+    one_line,
+    printable,
+)
 from cascade.events import (
     BudgetReached,
     Drafted,
@@ -22,6 +27,7 @@ from cascade.events import (
     ToolFinished,
 )
 from cascade.exchange import Draft, Timing, TokenSpan, TokenStatistics, Usage
+from cascade.fold import fold
 from cascade.lanes import Lane
 from cascade.messages import (
     AssistantMessage,
@@ -32,7 +38,7 @@ from cascade.messages import (
     UserMessage,
 )
 from cascade.policy import Policy
-from cascade.state import EMPTY, fold
+from cascade.state import EMPTY
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STATISTICS = TokenStatistics(

@@ -9,7 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from cascade.cli.options import RuntimeOptions
+from cascade.errors import ConfigError
 from cascade.policy import Budget
+from cascade.policy.presets import PRESETS, preset
+from cascade.traces.record import read_trace
 
 Command = Callable[..., Any]
 RUN = ("run", "x", "--model", "scripted:tools.py:replies", "--tools", "tools.py")
@@ -58,3 +61,62 @@ def test_a_key_goes_to_no_other_server_than_the_configured_one():
 def test_budgets_are_checked_wherever_they_come_from():
     with pytest.raises(ValidationError):
         RuntimeOptions(max_seconds=float("nan")).policy()
+
+
+class TestANamedPolicy:
+    @pytest.fixture(autouse=True)
+    def configuration(self) -> None:
+        Path("cascade.toml").write_text(
+            '[lanes.home]\nbackend = "scripted"\nmodel = "tools.py:replies"\n'
+            '[policy]\nversion = "configured"\n[policy.budget]\nsteps = 9\n',
+            encoding="utf-8",
+        )
+
+    def test_takes_the_place_of_the_configured_one(self):
+        assert RuntimeOptions().policy().version == "configured"
+        assert RuntimeOptions(policy_from="cheap").policy() == preset("cheap")
+
+    def test_gives_way_to_budgets_that_are_options(self):
+        policy = RuntimeOptions(policy_from="cheap", max_steps=3).policy()
+        assert policy.budget == Budget(steps=3)
+        assert policy.escalation == preset("cheap").escalation
+
+    def test_is_recorded_with_the_trajectory(self, command: Command):
+        ended = command("run", "What?", "--tools", "tools.py", "--policy", "private", "--json")
+        assert ended.code == 0
+        (trace,) = Path("runs").iterdir()
+        assert read_trace(trace).started.policy == preset("private")
+
+    def test_of_a_file_must_fit_the_ladder(self, command: Command):
+        Path("mine.toml").write_text('[policy]\nhome_lane = "hom"\n', encoding="utf-8")
+        ended = command("run", "What?", "--policy", "mine.toml")
+        assert ended.code == 2
+        assert ended.err == (
+            "cascade: mine.toml: policy.home_lane: no lane is called that; did you mean home? "
+            "There are: home\n"
+        )
+
+    def test_of_a_file_may_name_lanes_that_a_model_takes_the_place_of(self):
+        Path("mine.toml").write_text(
+            '[policy]\nhome_lane = "x"\n'
+            '[policy.routing]\npin = "x"\nmode = "controller"\ncontroller = "x"\n',
+            encoding="utf-8",
+        )
+        with pytest.raises(ConfigError, match="has 3 faults"):
+            RuntimeOptions(policy_from="mine.toml").policy()
+        options = RuntimeOptions(policy_from="mine.toml", model="bundled:desk")
+        routing = options.policy().routing
+        assert (options.home().name, routing.pin, routing.mode) == ("local", None, "baseline")
+
+    def test_that_is_nowhere_is_a_usage_error(self, command: Command):
+        ended = command("run", "What?", "--policy", "cheep")
+        assert ended.code == 2
+        assert ended.err == (
+            f"cascade: there is no file cheep, nor a preset of that name ({', '.join(PRESETS)}); "
+            "did you mean cheap?\n"
+        )
+
+    @pytest.mark.parametrize("name", ["run", "eval"])
+    def test_may_be_any_preset_that_the_help_lists(self, command: Command, name: str):
+        told = " ".join(command(name, "--help").out.split())
+        assert all(each in told for each in PRESETS)

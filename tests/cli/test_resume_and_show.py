@@ -91,6 +91,59 @@ def test_a_file_that_is_no_trace_is_one_clear_line(command: Command, name: str):
     assert len(ended.err.splitlines()) == 1
 
 
+ELSEWHERE = """\
+[lanes.{name}]
+backend = "scripted"
+model = "tools.py:loud"
+[policy]
+home_lane = "{name}"
+"""
+
+
+def test_changed_lanes_are_taken_from_the_configuration_where_that_is_asked_for(
+    command: Command, finished: Path, caplog: pytest.LogCaptureFixture
+):
+    shorter = cut(finished, 2)
+    (lane,) = read_trace(shorter).started.lanes
+    Path("cascade.toml").write_text(ELSEWHERE.format(name=lane.name), encoding="utf-8")
+    as_recorded = cut(finished, 3)
+    ended = command("resume", str(as_recorded), "--tools", "tools.py", "--json")
+    assert json.loads(ended.out)["answer"] == "It is 42."
+    ended = command(
+        "resume", str(shorter), "--tools", "tools.py", "--json", "--accept-changed-lanes"
+    )
+    assert json.loads(ended.out)["answer"].startswith("It was")
+    assert "model was tools.py:replies and is tools.py:loud" in caplog.text
+
+
+WITH_STAND_IN = """\
+[lanes.home]
+backend = "scripted"
+model = "tools.py:replies"
+fallbacks = ["far"]
+[lanes.far]
+provider = "openai"
+model = "m"
+endpoint = "http://127.0.0.1:9/v1"
+api_key_env = "FAR_KEY"
+tier = 1
+"""
+
+
+def test_a_stand_in_that_has_no_key_any_more_is_left_out(
+    command: Command, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    Path("cascade.toml").write_text(WITH_STAND_IN, encoding="utf-8")
+    monkeypatch.setenv("FAR_KEY", "sk-any")
+    printed = json.loads(command("run", "What is it?", "--tools", "tools.py", "--json").out)
+    shorter = cut(Path(printed["trace"]), 3)
+    assert [lane.name for lane in read_trace(shorter).started.lanes] == ["home", "far"]
+    monkeypatch.delenv("FAR_KEY")
+    ended = command("resume", str(shorter), "--tools", "tools.py", "--json")
+    assert json.loads(ended.out)["answer"] == "It is 42."
+    assert "lane far of the trajectory is not served now; it is left out" in caplog.text
+
+
 class TestATaskOfASuite:
     @pytest.fixture
     def trace(self, command: Command, examples: Path) -> Path:

@@ -14,14 +14,14 @@ from cascade.controller import (
     RunTools,
     Stop,
     decide,
-    home_lane,
 )
 from cascade.errors import BackendError, BackendRefused, BackendUnavailable, ConfigError
 from cascade.events import BudgetReached, Decided, Event, Finished, ToolFinished
 from cascade.exchange import Draft, Usage
-from cascade.lanes import Lane, Prices
+from cascade.fold import fold, fold_all
+from cascade.lanes import Lane, Prices, home_lane
 from cascade.policy import Budget, Policy
-from cascade.state import EMPTY, State, fold, fold_all
+from cascade.state import EMPTY, State
 
 DOWN = BackendUnavailable("it is down", backend="scripted")
 REFUSED = BackendRefused("no such parameter", backend="scripted")

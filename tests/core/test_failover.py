@@ -13,10 +13,11 @@ from cascade.errors import BackendError, BackendUnavailable, ContextExceeded, Fa
 from cascade.events import Decided, Failed, Finished
 from cascade.exchange import Draft, Usage
 from cascade.failover import REMEDIES
+from cascade.fold import fold_all
 from cascade.lanes import Lane
 from cascade.messages import Artefact, AssistantMessage, Origin, Reasoning, Text, ToolCall
 from cascade.policy import Budget, Policy, Retries
-from cascade.state import Rejected, State, fold_all
+from cascade.state import Rejected, State
 from cascade.views import lane_view
 
 END = draft(text="the answer")

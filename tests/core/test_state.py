@@ -19,9 +19,10 @@ from cascade.events import (
     ToolFinished,
 )
 from cascade.exchange import Draft, Usage
+from cascade.fold import fold, fold_all
 from cascade.messages import Text, ToolResult
 from cascade.policy import Budget, Policy, Retries
-from cascade.state import EMPTY, State, fold, fold_all
+from cascade.state import EMPTY, State
 
 DOWN = BackendUnavailable("down", backend="scripted")
 

@@ -14,6 +14,7 @@ from simulation import AT, LANE, Simulation, draft, started
 from cascade import facts
 from cascade.errors import BackendUnavailable, CascadeError, TraceError
 from cascade.exchange import Draft, Request, Usage, View
+from cascade.fold import fold
 from cascade.ledger import Account, Ledger, Spend
 from cascade.messages import (
     Artefact,
@@ -27,7 +28,7 @@ from cascade.messages import (
     well_formed,
 )
 from cascade.policy import Policy
-from cascade.state import EMPTY, Rejected, State, fold
+from cascade.state import EMPTY, Rejected, State
 from cascade.views import lane_view
 
 ACCEPTED = Account("local", "draft", "accepted")
@@ -116,14 +117,14 @@ def test_call_ids_are_unique_and_repeatable_and_hide_the_owner():
 
 def test_the_view_is_the_transcript_itself_while_nothing_was_rejected():
     state = fold(EMPTY, started())
-    view = lane_view(state, "scripted")
+    view = lane_view(state, "local")
     assert view.messages is state.transcript
     assert view.trajectory_id == "t"
 
 
 @pytest.mark.parametrize(
     ("finish_reason", "rejection"),
-    [("length", "cut off after 2"), ("deadline", "cut off"), ("stopped", "cut off")],
+    [("length", "cut off after 2"), ("deadline", "cut off")],
 )
 def test_a_draft_that_was_cut_off_is_rejected(finish_reason: str, rejection: str):
     cut = draft(text="half of").model_copy(update={"finish_reason": finish_reason})
@@ -233,9 +234,9 @@ def test_a_rejected_call_is_shown_as_text_since_it_will_never_have_a_result() ->
         (AssistantMessage(parts=(call,)), "(a tool call)"),
     ):
         shown = replace(
-            state, rejected=(Rejected(message=message, reason="It was cut off.", lane="scripted"),)
+            state, rejected=(Rejected(message=message, reason="It was cut off.", lane="local"),)
         )
-        _, draft, request = lane_view(shown, "scripted").messages
+        _, draft, request = lane_view(shown, "local").messages
         assert draft.role == "assistant"
         assert draft.calls == ()
         assert draft.text == said

@@ -22,6 +22,7 @@ from cascade.simulated.faults import (
     Fails,
     Fault,
     Garbles,
+    Revokes,
     Stalls,
     WrongType,
     at_requests,
@@ -29,6 +30,7 @@ from cascade.simulated.faults import (
 )
 from cascade.simulated.openai_chat import OpenAIChat
 from cascade.simulated.openai_responses import OpenAIResponses
+from cascade.simulated.received import Account, Received
 from cascade.simulated.script import Calls, Script, Turn, by_turn
 from cascade.simulated.server import served
 from cascade.simulated.simulation import Simulation
@@ -40,6 +42,7 @@ pytestmark = [
 ]
 
 KEY = "sk-kanarienvogel-0123456789"
+NEXT_KEY = "sk-nachtigall-9876543210"
 TURNS = (
     Turn(thinking="Let me look.", calls=(Calls(name="look", arguments={"key": "a"}),)),
     Turn(text="it is a stone"),
@@ -117,8 +120,12 @@ class Site:
     def runtime(self, **options: object) -> Cascade:
         """A runtime over all lanes, the first one at home, whose waits take no time."""
         keys = {lane.name: Credential(lane=lane.name, command=("echo", KEY)) for lane in self.lanes}
-        given = {"policy": Policy(home_lane=self.lanes[0].name), "clock": TickingClock(), **options}
-        return Cascade(lanes=self.lanes, credentials=keys, **given)  # pyright: ignore[reportArgumentType] - the caller's
+        defaults = {
+            "policy": Policy(home_lane=self.lanes[0].name),
+            "clock": TickingClock(),
+            "credentials": keys,
+        }
+        return Cascade(lanes=self.lanes, **(defaults | options))  # pyright: ignore[reportArgumentType] - the caller's
 
 
 @pytest.fixture
@@ -216,6 +223,48 @@ async def test_what_does_not_pass_goes_to_the_fallback_and_says_so_once(
     assert len(warnings) == 1
     assert KEY not in "".join(warnings)
     assert len(site.simulations["claude"].exchanges) <= 3
+
+
+async def test_a_key_that_is_exchanged_in_mid_trajectory_costs_no_attempt_and_is_shown_nowhere(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    watch = Watch()
+    file = tmp_path / "key"
+    put(file, KEY)
+    site.add("claude", "gpt")
+    site.add("gpt")
+    claude = site.simulations["claude"]
+    claude.accounts = [Account(name="ours", keys=(KEY, NEXT_KEY))]
+
+    def exchange(received: Received) -> Fault | None:
+        if len(claude.exchanges) < 2 or KEY not in str(received.headers):
+            return None
+        put(file, NEXT_KEY)
+        return Revokes()
+
+    claude.faults = exchange
+    keys = {"claude": Credential(lane="claude", command=("cat", str(file)))}
+    keys["gpt"] = Credential(lane="gpt", command=("echo", KEY))
+    events: list[Event] = []
+    with caplog.at_level(logging.DEBUG):
+        runtime = site.runtime(
+            traces=tmp_path / "runs", credentials=keys, tracer_provider=watch.spans_to
+        )
+        result = await run(runtime, events)
+    assert result.outcome == "completed", result.reason
+    assert told(events) == ["claude ok", "claude ok"]
+    assert any(isinstance(each.fault, Revokes) for each in claude.exchanges)
+    # The thinking of the first step was signed under the same account, so it is still there.
+    assert claude.refusals == []
+    assert result.trace is not None
+    everything = caplog.text + result.trace.read_text() + "".join(map(repr, events))
+    everything += "".join(span.to_json() for span in watch.spans)
+    assert KEY not in everything
+    assert NEXT_KEY not in everything
+
+
+def put(file: Path, key: str) -> None:
+    file.write_text(key, encoding="utf-8")
 
 
 async def test_nobody_listening_goes_to_the_fallback(site: Site):

@@ -14,7 +14,7 @@ from cascade.backends.scripted import Reply
 from cascade.events import Event, decode, encode
 from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
 from cascade.messages import AssistantMessage, Text
-from cascade.state import fold_all
+from cascade.fold import fold_all
 from cascade.traces.record import read_trace
 
 pytestmark = pytest.mark.anyio

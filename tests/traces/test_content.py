@@ -19,7 +19,7 @@ from cascade.messages import (
     Text,
     ToolCall,
 )
-from cascade.state import fold_all
+from cascade.fold import fold_all
 from cascade.traces.content import argument_names, without_content
 from cascade.traces.record import read_trace
 

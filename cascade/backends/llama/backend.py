@@ -8,6 +8,7 @@ from typing import Self
 import anyio.to_thread
 
 from cascade.backends.llama.chat import ChatFormat, ToolGrammar
+from cascade.backends.llama.digests import model_digest
 from cascade.backends.llama.drafts import draft_of
 from cascade.backends.llama.engine import (
     Engine,
@@ -21,6 +22,7 @@ from cascade.backends.llama.engine import (
 from cascade.backends.llama.models import LoadedModel, load
 from cascade.backends.llama.prompts import Begin, Conversation, Prompt
 from cascade.backends.llama.settings import LlamaSettings
+from cascade.backends.llama.stopping import TokenWatch
 from cascade.errors import BackendRefused, ConfigError, ContextExceeded, ModelError
 from cascade.exchange import Delta, Draft, OutputSchema, Request, Usage, View
 from cascade.lanes import Capabilities, Lane
@@ -56,6 +58,7 @@ class LlamaBackend:
         self._engine: Engine | None = None
         self._loaded: LoadedModel | None = None
         self._chat: ChatFormat | None = None
+        self._digest: str | None = None
         self._begin = Begin()
         self._conversations: dict[str, Conversation] = {}
         self._grammars: dict[str, Grammar | None] = {}
@@ -100,7 +103,11 @@ class LlamaBackend:
             structured_output="grammar",
         )
         return self._lane.model_copy(
-            update={"context_tokens": self.engine.context_tokens, "capabilities": capabilities}
+            update={
+                "context_tokens": self.engine.context_tokens,
+                "capabilities": capabilities,
+                "model_digest": self._digest,
+            }
         )
 
     def call(self, view: View, request: Request) -> "LlamaHop":
@@ -133,6 +140,7 @@ class LlamaBackend:
         )
         self._loaded = loaded
         try:
+            self._digest = model_digest(loaded.model.path)
             self._engine = Engine(loaded.model, self.settings.engine(self._lane.context_tokens))
             self._study(loaded.model)
         except BaseException:
@@ -203,6 +211,7 @@ class LlamaHop:
         self._request = request
         self._prompt_tokens = 0
         self._generated_tokens = 0
+        self._watch: TokenWatch | None = None
         self._draft: Draft | None = None
 
     async def __aenter__(self) -> Self:
@@ -265,6 +274,7 @@ class LlamaHop:
                 backend=NAME,
             )
         sampling = request.sampling
+        self._watch = self._token_watch(prompt)
         return GenerateRequest(
             key=self._backend.key(self._view.trajectory_id),
             prompt=prompt.tokens,
@@ -285,9 +295,16 @@ class LlamaHop:
             deadline=(None if request.timeout_s is None else time.monotonic() + request.timeout_s),
         )
 
-    def _count(self, _token: TokenInfo) -> bool:
+    def _token_watch(self, prompt: Prompt) -> TokenWatch | None:
+        below = self._request.stop_below
+        if below is None or not self._view.tools:
+            return None
+        calls = self._conversation.chat.watch(prompt.opening)
+        return None if calls is None else TokenWatch(calls, below)
+
+    def _count(self, token: TokenInfo) -> bool:
         self._generated_tokens += 1
-        return False
+        return self._watch is not None and self._watch(token)
 
     def _finish(self, generation: Generation, prompt: Prompt) -> None:
         conversation = self._conversation
@@ -297,6 +314,8 @@ class LlamaHop:
             conversation.generated(generation.text, ids[:-1], ending=ending)
         elif generation.finish_reason == "length":
             conversation.generated(generation.text, ids)
+        elif generation.finish_reason == "callback":
+            conversation.generated("", ())
         else:
             conversation.forget()
         parsed = conversation.chat.parse(
@@ -311,6 +330,7 @@ class LlamaHop:
             view=self._view,
             request=self._request,
             model=self._backend.model_name,
+            watch=self._watch,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from cascade.backends.llama.chat import ParsedOutput, value_spans
 from cascade.backends.llama.engine import Generation, TokenInfo
+from cascade.backends.llama.stopping import TokenWatch
 from cascade.exchange import (
     Draft,
     FinishReason,
@@ -34,7 +35,13 @@ _DECIMALS = 5
 
 
 def draft_of(
-    generation: Generation, parsed: ParsedOutput, *, view: View, request: Request, model: str
+    generation: Generation,
+    parsed: ParsedOutput,
+    *,
+    view: View,
+    request: Request,
+    model: str,
+    watch: TokenWatch | None = None,
 ) -> Draft:
     """The draft that a generation amounts to.
 
@@ -44,12 +51,16 @@ def draft_of(
         view: What the model was shown.
         request: How it was asked.
         model: The model's name.
+        watch: What may have stopped it.
     """
     origin = Origin(provider="llama_cpp", model=model)
     parts: list[AssistantPart] = []
     if parsed.reasoning.strip():
         parts.append(Reasoning(text=parsed.reasoning.strip()))
-    problem = parsed.problem
+    problem = None if parsed.problem is None else f"It could not be read: {parsed.problem}."
+    stopped = generation.finish_reason == "callback"
+    if stopped and watch is not None:
+        problem = watch.reason
     # What could not be read is said as text, so that it can be shown again; thoughts are not.
     text = (parsed.content + (parsed.unread if problem else "")).strip()
     if text:
@@ -77,13 +88,22 @@ def draft_of(
             total_s=round(timing.first_token_s + timing.decode_s, 6),
         ),
         served_model=model,
-        tokens=token_statistics(generation, parsed, structured=view.output is not None),
-        problem=None if problem is None else f"It could not be read: {problem}.",
+        tokens=token_statistics(
+            generation,
+            parsed,
+            structured=view.output is not None,
+            watch=watch if stopped else None,
+        ),
+        problem=problem,
     )
 
 
 def token_statistics(
-    generation: Generation, parsed: ParsedOutput, *, structured: bool = False
+    generation: Generation,
+    parsed: ParsedOutput,
+    *,
+    structured: bool = False,
+    watch: TokenWatch | None = None,
 ) -> TokenStatistics:
     """Per-token figures, with the tokens that name tools, arguments and values marked.
 
@@ -93,6 +113,7 @@ def token_statistics(
         structured: The answer is a JSON object. Then each value in it is an `answer` span and the
             keys and punctuation, which its schema settles, are in none; while it is not complete,
             all of it is one span as of any other answer.
+        watch: What followed the calls of an output that was stopped, and so cannot be read.
     """
     tokens = generation.tokens
     ends = _ends(tokens)
@@ -101,8 +122,10 @@ def token_statistics(
         for index, call in enumerate(parsed.calls)
         for span in call.spans
     ]
+    if watch is not None:
+        spans = list(watch.spans)
     answer = parsed.content.strip()
-    if answer and not parsed.calls:
+    if answer and not parsed.calls and watch is None:
         start = generation.text.rfind(answer)
         if start >= 0:
             parts = [(part.start, part.end) for part in value_spans(answer)] if structured else []

@@ -68,6 +68,8 @@ class Conversation:
     _opening: str | None = None
     _prompted: int = 0
     """How many source messages the last prompt held."""
+    _prompt_tokens: int = 0
+    """How many of the tokens were the last prompt's."""
     _generated: str = ""
     _ending: str = ""
     """The text of the token that ended what was generated."""
@@ -92,11 +94,10 @@ class Conversation:
         if view.tools is not self._tool_specs:
             self._tool_specs, self.tools = view.tools, chat_tools(view.tools)
         rendered = self.chat.render(messages, self.tools, enable_thinking=thinking, extra=variables)
-        added = self._added(rendered) if self._rendered else None
-        if added is None:
-            self._tokens = [*self.begin.tokens(rendered), *self.tokenize(rendered)]
-        else:
-            self._tokens = [*self._tokens, *self.tokenize(added)]
+        kept, added = self._added(rendered) if self._rendered else (0, rendered)
+        begin = [] if kept else self.begin.tokens(rendered)
+        self._tokens = [*begin, *self._tokens[:kept], *(self.tokenize(added) if added else ())]
+        self._prompt_tokens = len(self._tokens)
         if self._opening is None or not rendered.endswith(self._opening):
             self._opening = self.chat.generation_prompt(
                 messages, self.tools, enable_thinking=thinking
@@ -132,17 +133,20 @@ class Conversation:
             self._messages.append(chat_messages(message))
         return system_messages(view) + [one for group in self._messages for one in group]
 
-    def _added(self, rendered: str) -> str | None:
-        """What follows the last prompt and its answer; `None` where they are not there any more."""
+    def _added(self, rendered: str) -> tuple[int, str]:
+        """How many of the tokens stay, and the text that follows them."""
         said = self._rendered + self._generated
         if rendered.startswith(said):
-            return rendered[len(said) :]
-        if not (self._ending and self._was_accepted() and rendered.startswith(self._rendered)):
-            return None
-        # The template spells the answer its own way (other spaces, an empty block of thoughts);
-        # from the end of that turn on, the two agree again.
-        end = rendered.find(self._ending, len(self._rendered))
-        return None if end < 0 else rendered[end:]
+            return len(self._tokens), rendered[len(said) :]
+        if not rendered.startswith(self._rendered):
+            return 0, rendered
+        if self._ending and self._was_accepted():
+            # The template spells the answer its own way (other spaces, an empty block of
+            # thoughts); from the end of that turn on, the two agree again.
+            end = rendered.find(self._ending, len(self._rendered))
+            return (0, rendered) if end < 0 else (len(self._tokens), rendered[end:])
+        # The answer was not taken: it is asked for again, or somebody else gave another one.
+        return self._prompt_tokens, rendered[len(self._rendered) :]
 
     def _was_accepted(self) -> bool:
         """Whether the message after the last prompt is what was generated for it."""

@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 from cascade.backends.openai.chat_calls import CallPieces, made_calls
 from cascade.backends.openai.chat_logprobs import TokenLog
-from cascade.backends.openai.chat_reasoning import ReasoningPieces
+from cascade.backends.openai.chat_reasoning import REASONING_FIELDS, ReasoningPieces
 from cascade.backends.openai.usage import chat_usage, estimated
 from cascade.backends.remote.failures import reported
 from cascade.errors import BackendUnavailable
@@ -100,15 +100,17 @@ class ChatReader:
             return ()
         choice = choices[0]
         self._finish = _text(choice.get("finish_reason")) or self._finish
-        log: dict[str, Any] = choice.get("logprobs") or {}
-        logged: list[dict[str, Any]] = log.get("content") or []
-        self._log.add(logged)
+        log: dict[str, Any] | None = choice.get("logprobs")
+        logged: list[dict[str, Any]] = (log.get("content") or []) if log else []
+        if logged:
+            self._log.add(logged)
         text = self._said(choice.get("delta") or choice.get("message") or {})
         return (Delta(text=text, tokens=len(logged) or 1),) if text else ()
 
     def _said(self, said: dict[str, Any]) -> str:
         """Takes a delta or a whole message in; returns the text that is new."""
-        self._reasoning.add(said)
+        if not REASONING_FIELDS.isdisjoint(said):
+            self._reasoning.add(said)
         content: Any = said.get("content")
         text = content if isinstance(content, str) else self._of_parts(content or ())
         if text:

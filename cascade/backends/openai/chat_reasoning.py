@@ -8,9 +8,14 @@ from pydantic import JsonValue
 from cascade.backends.openai.chat_calls import CallPieces
 from cascade.messages import Artefact, Origin, Reasoning
 
-__all__ = ["ReasoningPieces"]
+__all__ = ["REASONING_FIELDS", "ReasoningPieces"]
 
 _FIELDS = ("reasoning_content", "reasoning")
+_DETAILS = "reasoning_details"
+
+REASONING_FIELDS = frozenset({*_FIELDS, _DETAILS})
+"""Where a delta or a message may have some."""
+
 _GROWING = frozenset({"text", "summary", "data"})
 """Fields of a detail that come in pieces."""
 
@@ -38,7 +43,7 @@ class ReasoningPieces:
             text = said.get(name)
             if isinstance(text, str) and text:
                 self._text.setdefault(name, []).append(text)
-        for position, detail in enumerate(said.get("reasoning_details") or ()):
+        for position, detail in enumerate(said.get(_DETAILS) or ()):
             self._add_detail(position, detail)
 
     def add_parts(self, parts: Iterable[dict[str, Any]]) -> None:
@@ -50,7 +55,7 @@ class ReasoningPieces:
         """One part with all of it, or none."""
         raw: dict[str, JsonValue] = {name: "".join(text) for name, text in self._text.items()}
         if self._details:
-            raw["reasoning_details"] = list(self._details.values())
+            raw[_DETAILS] = list(self._details.values())
         if any(call.extra for call in calls.all):
             raw["extra_content"] = [call.extra for call in calls.all]
         if not raw:

@@ -1,13 +1,12 @@
 """A remote lane: a provider's server, reached over HTTP in one of the wire formats."""
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 from pydantic import JsonValue
 from pydantic_core import from_json
 
@@ -15,6 +14,7 @@ from cascade.backends.remote.codec import Codec
 from cascade.backends.remote.connection import Connection, abandon, pieces_of, translated_errors
 from cascade.backends.remote.encodings import Encodings
 from cascade.backends.remote.hop import Line, RemoteHop
+from cascade.backends.remote.keys import Keys, read_key
 from cascade.backends.remote.provider import Provider, account_of, endpoint_of
 from cascade.credentials import Credential
 from cascade.endpoints import key_variable
@@ -30,8 +30,6 @@ __all__ = ["RemoteBackend"]
 
 _ASKING_S = 5.0
 _LARGEST_DESCRIPTION_BYTES = 8 * 2**20
-_HIDDEN = "[key]"
-_LEAST_HIDDEN = 10  # characters; the first few tell the kind of a key and are no secret
 
 
 class RemoteBackend:
@@ -71,6 +69,9 @@ class RemoteBackend:
     async def open(self) -> Lane:
         """Looks the key up and asks the server about its model; returns the completed lane.
 
+        A key that the server refuses later is read again, and one that took its place is used
+        from then on; `Lane.account` goes on to tell by which key the lane was opened.
+
         Raises:
             MissingKey: The lane's key is not there.
             ConfigError: The lane cannot be served as it is configured.
@@ -79,14 +80,12 @@ class RemoteBackend:
             return self._line.lane
         lane = self._lane
         endpoint = endpoint_of(lane, self._provider.endpoint)
-        key = await self._key(endpoint)
+        credential = self._credential_for(endpoint)
+        key = None if credential is None else await read_key(credential)
         lane = lane.model_copy(
             update={"endpoint": endpoint, "account": lane.account or account_of(key, endpoint)}
         )
-        headers = dict(self._provider.headers(lane, key))
-        # Asking for nothing compressed saves the unpacking of many small events.
-        headers["accept-encoding"] = "identity"
-        connection = Connection(lane, headers, transport=self._transport)
+        connection = Connection(lane, self._headers(lane, key), transport=self._transport)
         try:
             lane = await self._provider.describe(lane, _Asking(lane, connection))
             origin = Origin(
@@ -107,23 +106,21 @@ class RemoteBackend:
             connection=connection,
             encodings=Encodings(codec),
             refused={},
-            hide=_hider(key),
+            keys=Keys(credential, key, lambda new: connection.replace(self._headers(lane, new))),
             monotonic=self._monotonic,
             utc=self._utc,
         )
         return lane
 
-    async def _key(self, endpoint: str) -> str | None:
-        credential = self._credential
-        if credential is None:
-            variable = key_variable(self._provider.name, endpoint)
-            if variable is None:
-                return None
-            credential = Credential(lane=self._lane.name, env=variable)
-        if credential.command is None:
-            return credential.resolve().get_secret_value()
-        secret = await anyio.to_thread.run_sync(credential.resolve)
-        return secret.get_secret_value()
+    def _credential_for(self, endpoint: str) -> Credential | None:
+        if self._credential is not None:
+            return self._credential
+        variable = key_variable(self._provider.name, endpoint)
+        return None if variable is None else Credential(lane=self._lane.name, env=variable)
+
+    def _headers(self, lane: Lane, key: str | None) -> Mapping[str, str]:
+        # Asking for nothing compressed saves the unpacking of many small events.
+        return {**self._provider.headers(lane, key), "accept-encoding": "identity"}
 
     def call(self, view: View, request: Request) -> RemoteHop:
         """One model call; it goes out when the iteration begins."""
@@ -170,16 +167,3 @@ class _Asking:
             if len(body) > _LARGEST_DESCRIPTION_BYTES:
                 return b"null"
         return bytes(body)
-
-
-def _hider(key: str | None) -> Callable[[str], str]:
-    if key is None:
-        return lambda text: text
-
-    def hide(text: str) -> str:
-        # A text that was cut short may hold the beginning of the key only.
-        for length in range(len(key), _LEAST_HIDDEN - 1, -1):
-            text = text.replace(key[:length], _HIDDEN)
-        return text.replace(key, _HIDDEN)
-
-    return hide

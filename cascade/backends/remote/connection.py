@@ -1,25 +1,30 @@
-"""The way to a lane's server: headers made once, and httpx2's transport straight beneath.
+"""The way to a lane's server: headers made once, and a transport straight beneath.
 
-A request goes to `AsyncHTTPTransport` and not through `AsyncClient` or an SDK's request method.
-Those merge headers, walk an authentication and a redirection loop, keep cookies and log for each
-call; connections, TLS, HTTP/2 and proxies are the transport's own. `benchmarks/` has the figures.
+A request goes to a `DirectTransport`, or to httpx2's `AsyncHTTPTransport` where there is a proxy or
+HTTP/2, and not through `AsyncClient` or an SDK's request method. Those merge headers, walk an
+authentication and a redirection loop, keep cookies and log for each call; connections and TLS are
+the transport's own. `benchmarks/` has the figures.
 """
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
 
+from cascade.backends.remote.direct import DirectAnswer, DirectTransport
 from cascade.errors import BackendTimeout, BackendUnavailable, ConfigError
 from cascade.lanes import Lane
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Connection", "abandon", "pieces_of", "translated_errors"]
+__all__ = ["Answer", "Connection", "abandon", "pieces_of", "translated_errors"]
+
+Answer: TypeAlias = "httpx2.Response | DirectAnswer"
+"""An answer whose body is still to come."""
 
 _IDLE_S = 30.0
 _CLOSING_S = 2.0
@@ -51,45 +56,53 @@ class Connection:
         self._body = httpx2.ByteStream
         self._root = httpx2.URL(lane.endpoint)
         self._urls: dict[str, httpx2.URL] = {}
-        self._headers = _checked(lane, headers)
-        self._headers["host"] = self._root.netloc.decode("ascii")
-        self._extensions = {
-            "timeout": {
-                "connect": lane.timeouts.connect_s,
-                "read": lane.timeouts.silence_s,
-                "write": lane.timeouts.silence_s,
-                "pool": None,
-            }
+        self._lane = lane
+        self.replace(headers)
+        self._timeouts = {
+            "connect": lane.timeouts.connect_s,
+            "read": lane.timeouts.silence_s,
+            "write": lane.timeouts.silence_s,
+            "pool": None,
         }
-        self._transport = transport or _transport(lane)
+        self._transport = transport or _transport(lane, self._root, self._timeouts)
 
-    async def post(self, path: str, body: bytes) -> "httpx2.Response":
+    def replace(self, headers: Mapping[str, str]) -> None:
+        """Takes other headers for the requests to come.
+
+        Raises:
+            ConfigError: One has a character that may not be in it; those before stay.
+        """
+        checked = _checked(self._lane, headers)
+        checked["host"] = self._root.netloc.decode("ascii")
+        self._headers = checked.raw
+
+    async def post(self, path: str, body: bytes) -> "Answer":
         """Sends *body* to a path behind the endpoint; returns once the answer's head is there."""
-        headers = self._headers.copy()
-        headers["content-length"] = str(len(body))
-        request = self._request(
-            "POST",
-            self._url(path),
-            headers=headers,
-            stream=self._body(body),
-            extensions=self._extensions,
-        )
-        return await self._transport.handle_async_request(request)
+        length = (b"content-length", str(len(body)).encode())
+        return await self._sent("POST", path, [*self._headers, length], body)
 
-    async def get(self, address: str) -> "httpx2.Response":
+    async def get(self, address: str) -> "Answer":
         """Asks for a path behind the endpoint, or for an address of the same server."""
-        request = self._request(
-            "GET",
-            self._url(address),
-            headers=self._headers.copy(),
-            stream=self._body(b""),
-            extensions=self._extensions,
-        )
-        return await self._transport.handle_async_request(request)
+        return await self._sent("GET", address, self._headers, b"")
 
     async def aclose(self) -> None:
         """Closes all connections."""
         await self._transport.aclose()
+
+    async def _sent(
+        self, method: str, address: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> "Answer":
+        url, transport = self._url(address), self._transport
+        if isinstance(transport, DirectTransport):
+            return await transport.send(method, url.raw_path, headers, body)
+        request = self._request(
+            method,
+            url,
+            headers=headers,
+            stream=self._body(body),
+            extensions={"timeout": self._timeouts},
+        )
+        return await transport.handle_async_request(request)
 
     def _url(self, address: str) -> "httpx2.URL":
         url = self._urls.get(address)
@@ -103,7 +116,7 @@ class Connection:
         return url
 
 
-def pieces_of(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
+def pieces_of(response: "Answer") -> AsyncGenerator[bytes, None]:
     """The body of an answer as it comes in."""
     # Nothing compressed was asked for; a server that compresses all the same is understood. And a
     # transport of the caller's may have the whole body already.
@@ -111,9 +124,7 @@ def pieces_of(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
     return response.aiter_raw() if is_plain and not response.is_closed else response.aiter_bytes()
 
 
-async def abandon(
-    response: "httpx2.Response", pieces: AsyncGenerator[bytes, None] | None = None
-) -> None:
+async def abandon(response: "Answer", pieces: AsyncGenerator[bytes, None] | None = None) -> None:
     """Leaves an answer before its end, which closes its connection.
 
     Args:
@@ -178,9 +189,12 @@ def _checked(lane: Lane, headers: Mapping[str, str]) -> "httpx2.Headers":
     return httpx2.Headers({name.lower(): value for name, value in headers.items()})
 
 
-def _transport(lane: Lane) -> "httpx2.AsyncBaseTransport":
+def _transport(
+    lane: Lane, root: "httpx2.URL", timeouts: Mapping[str, float | None]
+) -> "httpx2.AsyncBaseTransport | DirectTransport":
     import httpx2  # noqa: PLC0415 - no vendor package at import
 
+    proxy = _proxy(lane.endpoint)
     limits = httpx2.Limits(
         max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_S
     )
@@ -188,8 +202,10 @@ def _transport(lane: Lane) -> "httpx2.AsyncBaseTransport":
     if http2 and find_spec("h2") is None:
         # The transport would only notice once a server agrees to it.
         raise ConfigError(f"lane {lane.name!r}: for HTTP/2 install httpx2[http2]")
+    if proxy is None and not http2:
+        return DirectTransport(root, timeouts)
     try:
-        return httpx2.AsyncHTTPTransport(http2=http2, limits=limits, proxy=_proxy(lane.endpoint))
+        return httpx2.AsyncHTTPTransport(http2=http2, limits=limits, proxy=proxy)
     except (ImportError, ValueError, httpx2.InvalidURL) as error:
         # Without the error: it may show the address of the proxy, and a password in it.
         what = f"the proxy of the environment cannot be used ({_kind(error)})"

@@ -1,31 +1,36 @@
 """One model call over the wire."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 import anyio
 
 from cascade.backends.remote.codec import Codec
-from cascade.backends.remote.connection import Connection, abandon, pieces_of, translated_errors
+from cascade.backends.remote.connection import (
+    Answer,
+    Connection,
+    abandon,
+    pieces_of,
+    translated_errors,
+)
 from cascade.backends.remote.encodings import Encodings, merged
 from cascade.backends.remote.failures import ProviderError, classify, error_of, retry_after_s
+from cascade.backends.remote.keys import Keys
 from cascade.backends.remote.sse import EventStream
 from cascade.errors import BackendError, BackendRefused, BackendTimeout, BackendUnavailable
 from cascade.exchange import Delta, Draft, Dropped, Request, Timing, Usage, View
 from cascade.lanes import Lane
 from cascade.messages import Content, Image, ToolMessage, UserMessage
 
-if TYPE_CHECKING:
-    import httpx2
-
 __all__ = ["Line", "RemoteHop"]
 
 T = TypeVar("T")
 
+_READERS_RAISE = (BackendError, ValueError, ArithmeticError, LookupError, TypeError)
 _BYTES_A_TOKEN = 4
 """For prompts that a provider did not get to count."""
 _LARGEST_ERROR_BYTES = 64 * 2**10
@@ -43,8 +48,7 @@ class Line:
     encodings: Encodings
     refused: dict[str, bytes]
     """By trajectory: digest of the body whose opaque blocks were not accepted."""
-    hide: Callable[[str], str]
-    """Takes the key out of a text."""
+    keys: Keys
     monotonic: Callable[[], float]
     utc: Callable[[], datetime]
 
@@ -58,7 +62,7 @@ class RemoteHop:
         self._request = request
         self._reader = line.codec.reader(view, request)
         self._events = EventStream()
-        self._response: httpx2.Response | None = None
+        self._response: Answer | None = None
         self._pieces: AsyncGenerator[bytes, None] | None = None
         self._dropped: tuple[Dropped, ...] = ()
         self._draft: Draft | None = None
@@ -131,11 +135,9 @@ class RemoteHop:
         body = line.codec.body(fragments, self._view, self._request)
         self._dropped = merged((*dropped, *line.codec.dropped(self._view, self._request)))
         self._refuse_what_was_refused(body)
-        self._response = await self._sent(body)
-        if self._response.status_code != 200:
-            raise await self._refusal(self._response, body)
-        if not await self._came_whole(self._response):
-            self._pieces = pieces_of(self._response)
+        response = await self._answered(body)
+        if not await self._came_whole(response):
+            self._pieces = pieces_of(response)
 
     def _refuse_what_was_refused(self, body: bytes) -> None:
         digest = self._line.refused.get(self._view.trajectory_id)
@@ -147,7 +149,24 @@ class RemoteHop:
                 failure="signature",
             )
 
-    async def _sent(self, body: bytes) -> "httpx2.Response":
+    async def _answered(self, body: bytes) -> "Answer":
+        """The answer; a key that is refused is read again, and another one tried once."""
+        keys = self._line.keys
+        readings = keys.readings
+        self._response = response = await self._sent(body)
+        if response.status_code == 200:
+            return response
+        error = await self._refusal(response, body)
+        if error.failure != "auth" or not await keys.renewed(readings):
+            raise error
+        await abandon(response, self._pieces)
+        self._pieces = None
+        self._response = response = await self._sent(body)
+        if response.status_code != 200:
+            raise await self._refusal(response, body)
+        return response
+
+    async def _sent(self, body: bytes) -> "Answer":
         """Sends the request; from its first byte on the server may be at work on the prompt."""
         import httpx2  # noqa: PLC0415 - no vendor package at import
 
@@ -163,7 +182,7 @@ class RemoteHop:
             self._prompt_bytes = 0
         return response
 
-    async def _refusal(self, response: "httpx2.Response", body: bytes) -> BackendError:
+    async def _refusal(self, response: "Answer", body: bytes) -> BackendError:
         """The error that an answer of another status stands for."""
         line = self._line
         said = bytearray()
@@ -182,10 +201,10 @@ class RemoteHop:
             told += f"; {line.lane.endpoint} sends elsewhere: set the lane's endpoint to that"
         return error_of(
             kind,
-            line.hide(told),
+            line.keys.hide(told),
             backend=line.lane.backend,
             retry_after=retry_after_s(response.headers, line.utc()),
-            request_id=None if number is None else line.hide(number),
+            request_id=None if number is None else line.keys.hide(number),
         )
 
     def _holds_opaque_blocks(self) -> bool:
@@ -196,7 +215,7 @@ class RemoteHop:
             for message in view.messages[view.plain_until :]
         )
 
-    async def _came_whole(self, response: "httpx2.Response") -> bool:
+    async def _came_whole(self, response: "Answer") -> bool:
         """Reads an answer that is no stream, asked for or not."""
         form = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if form == "text/event-stream":
@@ -205,8 +224,10 @@ class RemoteHop:
             message = f"{self._line.lane.endpoint} answered with {form} instead of JSON or events"
             raise BackendUnavailable(message, backend=self._line.lane.backend, failure="protocol")
         body = b"".join([piece async for piece in pieces_of(response)])
-        with self._own_words():
+        try:
             self._reader.whole(body)
+        except _READERS_RAISE as error:
+            raise self._in_own_words(error) from None
         return True
 
     async def _next(self) -> Sequence[Delta] | None:
@@ -234,36 +255,30 @@ class RemoteHop:
 
     def _taken(self, piece: bytes) -> Sequence[Delta]:
         deltas: list[Delta] = []
-        with self._own_words():
+        try:
             for event in self._events.feed(piece):
                 deltas += self._reader.event(event.name, event.data)
+        except _READERS_RAISE as error:
+            raise self._in_own_words(error) from None
         if deltas and self._first_token_s is None:
             self._first_token_s = self._line.monotonic() - self._began_s
         return deltas
 
-    @contextmanager
-    def _own_words(self) -> Generator[None]:
-        """Takes the key out of what the provider says in its answer, and adds the call's name."""
-        try:
-            yield
-        except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+    def _in_own_words(self, error: Exception) -> BackendError:
+        """What a reader raised, without the key in what the provider says, and with its number."""
+        lane, hide = self._line.lane, self._line.keys.hide
+        if not isinstance(error, BackendError):
             # A reader knows the forms that answers have; what it did not foresee is no such form.
-            raise BackendUnavailable(
-                f"the answer from {self._line.lane.endpoint} cannot be read: "
-                f"{type(error).__name__}",
-                backend=self._line.lane.backend,
-                failure="protocol",
-            ) from None
-        except BackendError as error:
-            told = self._line.hide(str(error))
-            number = error.request_id or _request_id(self._response)
-            raise error_of(
-                error.failure,
-                told,
-                backend=error.backend,
-                retry_after=error.retry_after_s,
-                request_id=None if number is None else self._line.hide(number),
-            ) from None
+            message = f"the answer from {lane.endpoint} cannot be read: {type(error).__name__}"
+            return BackendUnavailable(message, backend=lane.backend, failure="protocol")
+        number = error.request_id or _request_id(self._response)
+        return error_of(
+            error.failure,
+            hide(str(error)),
+            backend=error.backend,
+            retry_after=error.retry_after_s,
+            request_id=None if number is None else hide(number),
+        )
 
     async def _let_end(self, pieces: AsyncGenerator[bytes, None]) -> None:
         """Reads on to the end of the transfer, which gives the connection back."""
@@ -275,8 +290,10 @@ class RemoteHop:
     def _drafted(self) -> Draft:
         total_s = self._line.monotonic() - self._began_s
         timing = Timing(first_token_s=self._first_token_s, total_s=total_s)
-        with self._own_words():
+        try:
             draft = self._reader.draft(timing)
+        except _READERS_RAISE as error:
+            raise self._in_own_words(error) from None
         changes: dict[str, object] = {}
         if self._dropped or draft.dropped:
             changes["dropped"] = merged((*self._dropped, *draft.dropped))
@@ -296,7 +313,7 @@ def _image_bytes(view: View) -> int:
     return sum(len(part.data) for part in contents if isinstance(part, Image))
 
 
-def _request_id(response: "httpx2.Response | None") -> str | None:
+def _request_id(response: "Answer | None") -> str | None:
     if response is None:
         return None
     for name in ("x-request-id", "request-id"):

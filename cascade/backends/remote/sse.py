@@ -47,6 +47,8 @@ class EventStream:
                 piece = piece[1:]
         if not piece:
             return []
+        if piece.startswith(b"data: ") and self._is_one_event(piece):
+            return [ServerSentEvent("", piece[6:-2])]
         lines = piece.splitlines(keepends=True)
         if self._partial:
             # Only after it is known that a line ends here: long lines come in many pieces.
@@ -64,6 +66,15 @@ class EventStream:
             if event is not None:
                 events.append(event)
         return events
+
+    def _is_one_event(self, piece: bytes) -> bool:
+        """Whether *piece* is one `data` line and what ends it: most events come as such."""
+        return (
+            not (self._is_first or self._partial or self._data or self._name)
+            and piece.find(b"\n") == len(piece) - 2
+            and piece.endswith(b"\n")
+            and b"\r" not in piece
+        )
 
     def _line(self, line: bytes) -> ServerSentEvent | None:
         if self._is_first:

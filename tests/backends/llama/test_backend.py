@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import anyio
@@ -67,6 +68,12 @@ async def drafted(backend: LlamaBackend, seen: View, request: Request) -> Draft:
 async def test_the_lane_learns_its_context_from_the_model(model: Path) -> None:
     async with opened(model) as backend:
         assert (await backend.open()).context_tokens == 1024
+
+
+async def test_the_lane_learns_the_digest_of_its_model(model: Path) -> None:
+    async with opened(model) as backend:
+        digest = sha256(await anyio.Path(model).read_bytes()).hexdigest()
+        assert (await backend.open()).model_digest == digest
 
 
 async def test_a_streamed_draft_is_the_draft_that_is_not_streamed(model: Path) -> None:

@@ -167,6 +167,35 @@ def test_a_draft_that_gave_way_to_another_message_leaves_the_prompt() -> None:
     assert "Which one?<|im_end|>" in second
 
 
+def test_an_answer_that_was_not_taken_costs_nothing_of_what_came_before_it() -> None:
+    talk = conversation(HERMES)
+    user = UserMessage.of("go")
+    talk.prompt(view(user))
+    # Other tokens than tokenizing the text would give: only those are in the model's memory.
+    talk.generated("yes", (1001, 1002), ending="<|im_end|>")
+    taken = AssistantMessage(parts=(Text(text="yes"),), artefact=artefact("yes"))
+    asked = (user, taken, UserMessage.of("sure?"))
+    second = list(talk.prompt(view(*asked)).tokens)
+    assert 1001 in second
+    talk.generated("no", (1003,), ending="<|im_end|>")
+    # A second sample is drawn from the same prompt,
+    assert list(talk.prompt(view(*asked)).tokens) == second
+    talk.generated("never", (1004,), ending="<|im_end|>")
+    # and then somebody else answers.
+    other = AssistantMessage(parts=(Text(text="of course"),))
+    third = list(talk.prompt(view(*asked, other, UserMessage.of("thanks"))).tokens)
+    assert third[: len(second)] == second
+    assert text_of(third[len(second) :]).startswith("of course<|im_end|>\n")
+
+
+def test_a_draft_that_was_stopped_leaves_the_prompt_as_it_was() -> None:
+    talk = conversation(HERMES)
+    user = UserMessage.of("go")
+    first = list(talk.prompt(view(user)).tokens)
+    talk.generated("", ())
+    assert list(talk.prompt(view(user)).tokens) == first
+
+
 def test_an_empty_block_of_thoughts_in_the_rendering_does_not_cost_the_memory() -> None:
     template = THOUGHTFUL.replace(
         "{%- if m.reasoning_content and loop.last %}",

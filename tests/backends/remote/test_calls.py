@@ -68,9 +68,14 @@ def answering(body: bytes | Callable[[], Pieces], *, status: int = 200, **header
     return Answers(answer)
 
 
-async def failure(transport: Answers, *, stream: bool = False) -> tuple[BackendError, Usage]:
+async def failure(
+    transport: Answers, *, stream: bool = False, credential: Credential | None = None
+) -> tuple[BackendError, Usage]:
     """The error that a call ends in, and what it had used."""
-    async with opened(transport) as backend, backend.call(shown(), asked(stream=stream)) as hop:
+    async with (
+        opened(transport, credential=credential) as backend,
+        backend.call(shown(), asked(stream=stream)) as hop,
+    ):
         with pytest.raises(BackendError) as caught:
             _ = [delta async for delta in hop]
         with pytest.raises(RuntimeError, match="iteration"):
@@ -295,7 +300,11 @@ async def test_a_server_that_counts_nothing_has_its_usage_reckoned():
 
 
 @pytest.mark.parametrize("status", [200, 401])
-async def test_the_key_is_in_no_error_log_or_repr(status: int, caplog: pytest.LogCaptureFixture):
+async def test_the_key_is_in_no_error_log_or_repr(
+    status: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FAR_KEY", KEY)
+    credential = Credential(lane="far", env="FAR_KEY")
     caplog.set_level(logging.DEBUG)
     payload = to_json({"error": {"message": f"Incorrect API key: {KEY}", "type": KEY}})
     transport = answering(
@@ -304,7 +313,7 @@ async def test_the_key_is_in_no_error_log_or_repr(status: int, caplog: pytest.Lo
         content_type="application/json" if status == 401 else "text/event-stream",
         x_request_id=KEY,
     )
-    error, _ = await failure(transport)
+    error, _ = await failure(transport, credential=credential)
     assert "Incorrect API key: [key]" in str(error)
     texts = [str(error), repr(error), str(error.request_id), caplog.text]
     chained: BaseException | None = error

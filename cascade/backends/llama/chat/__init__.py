@@ -10,13 +10,16 @@ from cascade.backends.llama.chat.results import JSON, ParsedCall, ParsedOutput, 
 from cascade.backends.llama.chat.scanner import value_spans
 from cascade.backends.llama.chat.schema import json_schema_grammar
 from cascade.backends.llama.chat.template import TemplateRefusal
+from cascade.backends.llama.chat.watching import CallWatch, Part
 
 __all__ = [
     "JSON",
+    "CallWatch",
     "ChatFormat",
     "Continuation",
     "ParsedCall",
     "ParsedOutput",
+    "Part",
     "Span",
     "TemplateRefusal",
     "ToolChoice",

@@ -35,6 +35,7 @@ from cascade.backends.llama.chat.results import ParsedOutput, ToolGrammar
 from cascade.backends.llama.chat.selection import Choice, choose, markers_in
 from cascade.backends.llama.chat.syntax import HarmonyCalls
 from cascade.backends.llama.chat.template import ChatTemplate
+from cascade.backends.llama.chat.watching import CallWatch
 from cascade.backends.llama.chat.writing import write_calls
 from cascade.errors import ConfigError
 
@@ -324,6 +325,14 @@ class ChatFormat:
         lead += _preamble(calls.words) if calls is not None and not takes_answer else f" {SPACE}"
         root = f"{lead} ({' | '.join(bodies)})".strip()
         return self._turn_grammar(rules.text(root), generation_prompt)
+
+    def watch(self, generation_prompt: str) -> CallWatch | None:
+        """What follows the calls of one output while it is written; `None` where nothing can.
+
+        Args:
+            generation_prompt: What `generation_prompt` gave for this turn.
+        """
+        return CallWatch.of(self.choice.dialect.syntax, self.markers, generation_prompt)
 
     def _turn_grammar(
         self, gbnf: str, generation_prompt: str, *, lazy: CallGrammar | None = None

@@ -9,10 +9,10 @@ from cascade.backends.llama.chat.results import JSON, ParsedCall
 from cascade.backends.llama.chat.scanner import Cursor, Member, Unreadable, call_from, loose
 from cascade.backends.llama.chat.syntax import JsonCalls
 
-__all__ = ["json_openers", "read_json_calls"]
+__all__ = ["ARGUMENT_FIELDS", "NAME_FIELDS", "json_openers", "read_json_calls"]
 
-_ARGUMENT_FIELDS = ("arguments", "parameters", "args")
-_NAME_FIELDS = ("name", "tool_name", "function")
+ARGUMENT_FIELDS = ("arguments", "parameters", "args")
+NAME_FIELDS = ("name", "tool_name", "function")
 _ID_FIELDS = ("id", "tool_call_id", "call_id")
 
 
@@ -81,10 +81,10 @@ def _read_object(syntax: JsonCalls, cursor: Cursor) -> ParsedCall:
     if inner is not None and isinstance(inner.value, dict):
         call = _read_object(replace(syntax, wrapper="-"), Cursor(cursor.text, inner.start))
         return replace(call, id=call.id or _id(by_key, syntax))
-    name = _first(by_key, (syntax.name_field, *_NAME_FIELDS))
+    name = _first(by_key, (syntax.name_field, *NAME_FIELDS))
     if name is None or not isinstance(name.value, str):
         raise Unreadable(f"a tool call without a name: {cursor.text[before : cursor.at]!r:.120}")
-    held = _first(by_key, (syntax.arguments_field, *_ARGUMENT_FIELDS))
+    held = _first(by_key, (syntax.arguments_field, *ARGUMENT_FIELDS))
     arguments = [] if held is None else _arguments(cursor.text, held)
     return call_from(name.value, name.start, arguments, id_=_id(by_key, syntax))
 

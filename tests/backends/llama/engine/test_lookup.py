@@ -245,6 +245,27 @@ async def test_the_context_is_filled_to_the_same_token(make_engine: MakeEngine, 
 
 
 @pytest.mark.anyio
+async def test_a_stop_between_accepted_drafts_leaves_nothing_behind_it(make_engine: MakeEngine):
+    engine = eager(make_engine(sequences=2))
+    prompt = prompt_of(engine, "the order")
+    whole = await ask(engine, prompt, max_tokens=30)
+    before = drafts(engine)[1]
+    for stop_at in range(1, 30):
+        seen: list[TokenInfo] = []
+
+        def listen(token: TokenInfo, seen: list[TokenInfo] = seen, stop_at: int = stop_at) -> bool:
+            seen.append(token)
+            return len(seen) == stop_at
+
+        stopped = await ask(engine, prompt, on_token=listen, max_tokens=30)
+        assert stopped.finish_reason == "callback"
+        assert list(stopped.tokens) == seen
+        assert stopped.token_ids == whole.token_ids[:stop_at]
+        assert held(engine) == (len(prompt), len(prompt))
+    assert drafts(engine)[1] > before
+
+
+@pytest.mark.anyio
 async def test_a_deadline_between_accepted_drafts_ends_the_generation(make_engine: MakeEngine):
     engine = eager(make_engine(sequences=2))
     prompt = prompt_of(engine, "the order")

@@ -1,15 +1,13 @@
-"""Policy: what a trajectory may spend and how often it may try again."""
+"""What one trajectory may use, and how often a failed call may be made again."""
 
 from decimal import Decimal
-from functools import cached_property
-from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from cascade.frozen import Frozen
 
-__all__ = ["Budget", "Limit", "Policy", "Retries"]
+__all__ = ["Budget", "Limit", "Retries"]
 
 Limit = Literal["steps", "tool_calls", "tokens", "usd", "wall_s"]
 """The names of the budgets, as a trajectory that ran out of one reports them."""
@@ -36,7 +34,7 @@ class Retries(Frozen):
     on_a_lane: PositiveInt = 2
     """How many calls one step may make on one lane, as long as they fail in ways that pass."""
     on_a_step: PositiveInt = 6
-    """How many calls one step may make in all, whatever the lanes."""
+    """How many calls may be made for one draft or one opinion, whatever the lanes."""
     first_wait_s: PositiveFloat = 0.5
     longest_wait_s: PositiveFloat = 20.0
     """Waits between calls on a lane lie between these, each up to three times the one before."""
@@ -44,24 +42,3 @@ class Retries(Frozen):
     """A lane that asks for a longer wait than this is left for its fallbacks."""
     longest_outage_s: PositiveFloat = 300.0
     """For how long one step may wait while all of its lanes rest."""
-
-
-class Policy(Frozen):
-    """Everything that decides how a trajectory is run, recorded at its head."""
-
-    version: str = "1"
-    """The user's name for this state of the policy; decisions carry it."""
-    budget: Budget = Budget()
-    max_redrafts: NonNegativeInt = 1
-    """How often one step may be drafted anew because the draft could not be used."""
-    retries: Retries = Retries()
-    commit_deltas: bool = False
-    """Whether text that a listener was given counts as said: a call that breaks off after it then
-    ends the trajectory, as a second one would say it again."""
-    home_lane: str | None = None
-    """Name of the lane that runs the loop; `None` takes the lowest of the ladder."""
-
-    @cached_property
-    def digest(self) -> str:
-        """The first 16 hex digits of the SHA-256 of the policy's JSON."""
-        return sha256(self.model_dump_json().encode()).hexdigest()[:16]

@@ -1,0 +1,17 @@
+"""Evidence: the rules that a policy asks for, made into monitors and gates."""
+
+from cascade.gates.loading import gates_of
+from cascade.monitors.loading import load_monitors
+from cascade.policy import Policy
+from cascade.rules import Rules
+
+__all__ = ["rules_of"]
+
+
+def rules_of(policy: Policy) -> Rules:
+    """The monitors and gates of *policy*, the user's own included, which are imported here.
+
+    Raises:
+        ConfigError: One of them cannot be had.
+    """
+    return Rules(monitors=load_monitors(policy.monitors), gates=gates_of(policy.gates))

@@ -1,0 +1,3 @@
+"""Gates: judges of a drafted step. Read `base.py` first, then `confidence.py`."""
+
+__all__: list[str] = []

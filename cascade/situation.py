@@ -1,0 +1,211 @@
+"""The situation: what a state means for the next decision, in the terms of monitors and routing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from cascade.conversation import lane_of
+from cascade.decision import Comparison, Exclusion
+from cascade.exchange import ToolSpec
+from cascade.lanes import Lane
+from cascade.messages import AssistantMessage, ToolCall
+from cascade.routing.comparison import compare, rescue_of
+from cascade.routing.constraints import Needs, exclusion
+from cascade.routing.estimate import Side, call_cost, extra_cost, tokens_of
+from cascade.routing.pace import pace_of
+from cascade.self_escalation import ASK_EXPERT, ESCALATE
+from cascade.state import State
+from cascade.steps import Prefix
+
+__all__ = [
+    "Ladder",
+    "Stake",
+    "compared",
+    "has_above",
+    "is_ours",
+    "ladder_of",
+    "offers_help",
+    "prefix_of",
+    "prompt_tokens_for",
+    "tools_for",
+    "usd_left",
+]
+
+_OURS = {spec.name: spec for spec in (ASK_EXPERT, ESCALATE)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """The lanes that may serve the next call, and why the others may not."""
+
+    eligible: tuple[Lane, ...]
+    excluded: Mapping[str, Exclusion]
+
+    def above(self, lane: Lane) -> tuple[Lane, ...]:
+        """The eligible lanes on higher rungs than *lane*, lowest first."""
+        higher = (each for each in self.eligible if each.tier > lane.tier)
+        return tuple(sorted(higher, key=lambda each: each.tier))
+
+    def __contains__(self, lane: Lane) -> bool:
+        return any(each.name == lane.name for each in self.eligible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What may go wrong, and what that would cost."""
+
+    p_fail: float
+    damage_usd: Decimal
+    calibration: str | None = None
+
+
+def offers_help(state: State, lane: Lane) -> bool:
+    """Whether *lane* is given tools to ask for help with.
+
+    The same for a whole trajectory, whatever is allowed at the moment: a list of tools that
+    changes would cost the prompt cache.
+    """
+    policy = state.head().policy
+    escalation = policy.escalation
+    if not (escalation.enabled and escalation.self_escalation.enabled) or policy.routing.pin:
+        return False
+    return has_above(state, lane)
+
+
+def has_above(state: State, lane: Lane) -> bool:
+    """Whether the ladder has a higher rung, eligible or not."""
+    return any(each.tier > lane.tier for each in state.head().lanes)
+
+
+def tools_for(state: State, lane: Lane) -> tuple[ToolSpec, ...]:
+    """The tools that *lane* is shown. The user's own win over ours of the same name."""
+    tools = state.head().tools
+    if not offers_help(state, lane):
+        return tools
+    return (*tools, *(spec for name, spec in _OURS.items() if name not in state.specs))
+
+
+def is_ours(state: State, call: ToolCall) -> bool:
+    """Whether *call* asks for help rather than for a tool."""
+    return call.name in _OURS and call.name not in state.specs
+
+
+def prefix_of(state: State, lane: Lane, draft: AssistantMessage | None = None) -> Prefix:
+    """The trajectory so far as monitors and gates see it."""
+    started = state.head()
+    window = started.policy.monitors.window
+    spent = state.ledger.total
+    return Prefix(
+        task=started.task,
+        tools=tools_for(state, lane),
+        steps=state.steps if len(state.steps) <= window else state.steps[-window:],
+        since=state.since,
+        draft=draft,
+        step=state.step,
+        anchor=state.anchor,
+        budget=started.policy.budget,
+        steps_done=state.steps_done,
+        tokens_used=spent.usage.total_tokens,
+        usd_used=spent.cost_usd,
+        elapsed_s=state.elapsed_s,
+    )
+
+
+def ladder_of(state: State) -> Ladder:
+    """The lanes that may serve the next call. Nothing that comes later brings one back."""
+    started = state.head()
+    routing = started.policy.routing
+    left = usd_left(state)
+    eligible: list[Lane] = []
+    excluded: dict[str, Exclusion] = {}
+    for lane in started.lanes:
+        # The home lane is tried whatever is estimated: its own backend knows what fits.
+        is_home = lane.name == state.home
+        needs = Needs(
+            tools=bool(started.tools),
+            prompt_tokens=0 if is_home else prompt_tokens_for(state, lane),
+            data_classes=state.data_classes,
+            usd_left=left,
+        )
+        cost = None if left is None or is_home else _cost_of_a_call(state, lane)
+        why = exclusion(lane, needs, routing, estimated_cost_usd=cost)
+        if why is None:
+            eligible.append(lane)
+        else:
+            excluded[lane.name] = why
+    return Ladder(eligible=tuple(eligible), excluded=excluded)
+
+
+def _cost_of_a_call(state: State, lane: Lane) -> Decimal | None:
+    return call_cost(
+        lane,
+        prompt_tokens=prompt_tokens_for(state, lane),
+        output_tokens=pace_of(state.steps).output_tokens,
+    )
+
+
+def usd_left(state: State) -> Decimal | None:
+    """What the budget leaves in US dollars; `None` where there is no limit, or nobody knows."""
+    allowed_usd, spent = state.head().policy.budget.usd, state.ledger.total.cost_usd
+    if allowed_usd is None or spent is None:
+        return None
+    return max(allowed_usd - spent, Decimal(0))
+
+
+def prompt_tokens_for(state: State, lane: Lane) -> int:
+    """About how long the next prompt of *lane* is: as that of its last call, or as the packet."""
+    started = state.head()
+    cache = state.caches.get(lane.name)
+    whole = 0 if state.last_usage is None else state.last_usage.prompt_tokens
+    if lane.name == state.last_lane:
+        return whole
+    beginning = tokens_of(len(started.system or "") + len(started.task.text))
+    whole = max(whole, beginning)
+    if lane.tier > lane_of(state, state.home).tier and started.policy.handoff.up == "packet":
+        whole = min(whole, started.policy.handoff.packet_tokens + beginning)
+    return whole if cache is None else max(cache.prompt_tokens, whole)
+
+
+def compared(
+    state: State,
+    at: datetime,
+    *,
+    stake: Stake,
+    lane: Lane,
+    target: Lane,
+    steps: int = 1,
+    is_drafted: bool = False,
+) -> Comparison:
+    """The risk of going on with *lane* against the cost of handing *steps* steps to *target*."""
+    policy = state.head().policy
+    pace = pace_of(state.steps)
+    home, higher = (
+        Side(
+            lane=each,
+            prompt_tokens=prompt_tokens_for(state, each),
+            output_tokens=pace.output_tokens,
+            cache=state.caches.get(each.name),
+        )
+        for each in (lane, target)
+    )
+    extra = extra_cost(
+        higher,
+        home,
+        steps=steps,
+        at=at,
+        growth_tokens=pace.growth_tokens,
+        step_s=pace.step_s,
+        is_drafted=is_drafted,
+    )
+    return compare(
+        p_fail=stake.p_fail,
+        damage_usd=stake.damage_usd,
+        extra_cost_usd=extra.usd,
+        settings=policy.escalation,
+        max_p_fail=policy.gates.confidence.max_p_fail,
+        calibration=stake.calibration,
+        cold_tokens=extra.cold_tokens,
+        after_side_effect=state.irrevocable,
+        p_rescue=rescue_of(policy.escalation, target),
+    )
