@@ -1,16 +1,18 @@
 """Asking: calls that are made for an opinion, what they show, and what their answers amount to."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cascade.consulting import advice_view, judge_view, review_of, review_view
-from cascade.conversation import Rewriter, lane_of
+from cascade.conversation import Rewriter, is_redacted, lane_of
 from cascade.decision import Decision
 from cascade.events import Advised, Consulted, Directed, Event, Judged, Reviewed
 from cascade.exchange import View
 from cascade.gates.judging import verdict_of
 from cascade.handoff import packet
 from cascade.lanes import Lane
-from cascade.messages import Text, ToolCall, UserMessage
+from cascade.messages import Message, Text, ToolCall, UserMessage
+from cascade.redaction.steps import redacted_draft, redacted_step, redacted_task, redacted_text
 from cascade.routing.directives import (
     Ignored,
     directive_schema,
@@ -22,6 +24,8 @@ from cascade.self_escalation import refusal
 from cascade.signals import Signal
 from cascade.situation import is_ours, ladder_of
 from cascade.state import State
+from cascade.steps import Step
+from cascade.transcripts import Rewrite
 from cascade.verdicts import Verdict
 
 __all__ = ["answered", "milestones_to_review", "question_asked", "shown", "unanswered"]
@@ -49,58 +53,57 @@ def milestones_to_review(state: State) -> tuple[Signal, ...]:
 
 def shown(state: State, decision: Decision, rewriter: Rewriter) -> View:
     """What the lane is shown that is asked for an opinion."""
-    view = _view(state, decision)
-    messages = tuple(rewriter(decision.lane, message) for message in view.messages)
-    return View(
-        trajectory_id=view.trajectory_id,
-        system=view.system,
-        messages=messages,
-        tools=(),
-        output=view.output,
-    )
 
+    def rewrite(message: Message) -> Message:
+        return rewriter(decision.lane, message)
 
-def _view(state: State, decision: Decision) -> View:
+    # Before anything is cut to a length: half of a value is none that a recogniser knows.
     started = state.head()
-    trajectory_id, task = started.trajectory_id, started.task
+    trajectory_id, task = started.trajectory_id, redacted_task(started.task, rewrite)
+    steps = [redacted_step(step, rewrite) for step in state.steps]
+    milestones = [redacted_text(one, rewrite) for one in state.milestones]
+    is_hidden = is_redacted(state, lane_of(state, decision.lane))
+    tools = state.redacted_head.tools if is_hidden else started.tools
     most_tokens = started.policy.handoff.packet_tokens
-    draft = None if state.held is None else state.held.drafted.draft.message
+    draft = None
+    if state.held is not None:
+        draft = redacted_draft(state.held.drafted.draft.message, rewrite)
     match decision.purpose:
         case "review":
-            open_ = milestones_to_review(state)
+            open_ = [_redacted(one, rewrite) for one in milestones_to_review(state)]
             first = state.steps[0].number if state.steps else 1
             cut = max(state.anchor - first + 1, 0)
             return review_view(
                 trajectory_id=trajectory_id,
                 task=task,
-                earlier=state.steps[:cut],
-                steps_since_anchor=state.steps[cut:],
+                earlier=steps[:cut],
+                steps_since_anchor=steps[cut:],
                 draft=draft,
                 signal=open_[0] if open_ else None,
-                tools=started.tools,
-                milestones=state.milestones,
+                tools=tools,
+                milestones=milestones,
                 most_tokens=most_tokens,
             )
         case "judge" if draft is not None:
             return judge_view(
                 trajectory_id=trajectory_id,
                 task=task,
-                steps=state.steps,
+                steps=steps,
                 draft=draft,
-                tools=started.tools,
+                tools=tools,
                 most_tokens=most_tokens,
             )
         case "advice":
             return advice_view(
                 trajectory_id=trajectory_id,
                 task=task,
-                steps=state.steps,
-                question=_question(state),
-                tools=started.tools,
+                steps=steps,
+                question=redacted_text(_question(state), rewrite),
+                tools=tools,
                 most_tokens=most_tokens,
             )
         case _:
-            return _directive_view(state)
+            return _directive_view(state, task, steps, milestones, rewrite)
 
 
 def _question(state: State) -> str:
@@ -108,18 +111,32 @@ def _question(state: State) -> str:
     return "" if call is None else str(call.arguments.get("question", ""))
 
 
-def _directive_view(state: State) -> View:
+def _redacted(signal: Signal, rewrite: Rewrite) -> Signal:
+    evidence = redacted_text(signal.evidence, rewrite)
+    return signal.model_copy(update={"evidence": evidence})
+
+
+def _directive_view(
+    state: State,
+    task: UserMessage,
+    steps: Sequence[Step],
+    milestones: Sequence[str],
+    rewrite: Rewrite,
+) -> View:
     started = state.head()
     routing = started.policy.routing
     eligible = ladder_of(state).eligible
     in_charge = lane_of(state, state.last_lane or state.home)
     asked = question(
-        state.step, in_charge, eligible, noticed=[each.evidence for each in state.signals]
+        state.step,
+        in_charge,
+        eligible,
+        noticed=[redacted_text(each.evidence, rewrite) for each in state.signals],
     )
     told = packet(
-        started.task,
-        state.steps,
-        milestones=state.milestones,
+        task,
+        steps,
+        milestones=milestones,
         most_tokens=started.policy.handoff.packet_tokens,
     )
     return View(

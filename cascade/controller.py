@@ -5,7 +5,6 @@ drives it (the live runtime, a resume, a replay, another framework) does that, f
 events and asks again, until it says `Stop`.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from cascade import facts
@@ -13,8 +12,8 @@ from cascade.actions import Action, CallLane, Record, ResetWorld, RunTools, Stop
 from cascade.asking import answered, milestones_to_review, unanswered
 from cascade.choice import Choice, decided
 from cascade.conversation import lane_of
-from cascade.decision import Comparison, Decision, Purpose, ReasonCode, Scope
-from cascade.drafting import drafter, handed_up, target_above
+from cascade.decision import Decision, Purpose, Scope
+from cascade.drafting import drafter, target_above
 from cascade.events import BudgetReached, Event, Finished, Outcome, Signalled
 from cascade.exchange import Request
 from cascade.failover import GivenUp, next_attempt

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from cascade.appended import Appended
@@ -11,7 +10,6 @@ from cascade.errors import TraceError
 from cascade.events import Drafted, Started
 from cascade.lanes import Lane
 from cascade.messages import AssistantMessage, Message, Reasoning, ToolMessage, UserMessage
-from cascade.policy import Redacting
 from cascade.redaction.loading import redactor_of
 from cascade.redaction.redactor import Redactor
 from cascade.redaction.vault import Vault
@@ -158,9 +156,11 @@ def _with_what_was_signed_over(
     """Reasoning signed over a rejected draft is only good after that draft: the lane keeps it."""
     owns = state.own_transcripts
     own = owns.get(lane)
-    seen = [
-        each for each in state.rejected if own is None or own.follows == "all" or each.lane == lane
-    ]
+    held = state.held
+    # A draft that was held did not see what was rejected after it.
+    is_held = held is not None and held.drafted.draft.message is message
+    rejected = state.rejected[: held.after] if held is not None and is_held else state.rejected
+    seen = [each for each in rejected if own is None or own.follows == "all" or each.lane == lane]
     if not seen or not _is_signed(message):
         return owns
     if own is None:
@@ -194,7 +194,7 @@ class Rewriter:
         self._redactor: Redactor | None = None
         redaction = state.head().policy.redaction
         if redaction.enabled:
-            self._redactor = _redactor(redaction.recognisers)
+            self._redactor = redactor_of(redaction)
             self._lanes = {lane.name for lane in state.head().lanes if is_redacted(state, lane)}
 
     def __call__(self, lane: str, message: Message, *, own: bool = False) -> Message:
@@ -205,17 +205,11 @@ class Rewriter:
         return redacted
 
 
-@lru_cache(maxsize=32)
-def _redactor(recognisers: tuple[str, ...]) -> Redactor:
-    """Made once for each setting: recognisers hold nothing of a trajectory."""
-    return redactor_of(Redacting(recognisers=recognisers))
-
-
 def head_of(started: Started) -> tuple[Head, Vault]:
     """What stands before the conversation as redacted lanes are shown it."""
     if not started.policy.redaction.enabled:
         return Head(started.system, started.tools, started.output), Vault()
-    redactor = _redactor(started.policy.redaction.recognisers)
+    redactor = redactor_of(started.policy.redaction)
     system, output, vault = started.system, started.output, Vault()
     if system is not None:
         system, vault = redactor.text(system, vault)

@@ -33,6 +33,7 @@ from cascade.events import (
 )
 from cascade.lanes import home_lane
 from cascade.ledger import Account, Cause, Ledger
+from cascade.policy import Routing
 from cascade.state import EMPTY, State, Streak, Tenure
 
 __all__ = ["fold", "fold_all"]
@@ -127,11 +128,19 @@ def _started(state: State, event: Started) -> State:
         started=event,
         transcript=state.transcript.append(event.task),
         home="" if home is None else home.name,
+        unbound=_is_unbound(event),
         specs={spec.name: spec for spec in event.tools},
         data_classes=frozenset(event.data_classes),
         redacted_head=head,
         vault=vault,
     )
+
+
+def _is_unbound(event: Started) -> bool:
+    if len(event.lanes) != 1 or event.policy.routing != Routing():
+        return False
+    lane = event.lanes[0]
+    return lane.capabilities.tools or not event.tools
 
 
 def _decided(state: State, event: Decided) -> State:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from cascade.conversation import lane_of
 from cascade.decision import Comparison, Exclusion
@@ -32,6 +33,7 @@ __all__ = [
     "usd_left",
 ]
 
+_NOBODY: Mapping[str, Exclusion] = MappingProxyType({})
 _OURS = {spec.name: spec for spec in (ASK_EXPERT, ESCALATE)}
 
 
@@ -115,6 +117,8 @@ def prefix_of(state: State, lane: Lane, draft: AssistantMessage | None = None) -
 def ladder_of(state: State) -> Ladder:
     """The lanes that may serve the next call. Nothing that comes later brings one back."""
     started = state.head()
+    if state.unbound and not state.data_classes:
+        return Ladder(eligible=started.lanes, excluded=_NOBODY)
     routing = started.policy.routing
     left = usd_left(state)
     eligible: list[Lane] = []

@@ -171,6 +171,9 @@ class State:
     """What the lane is shown that is being asked for an opinion."""
     home: str = ""
     """Name of the home lane."""
+    unbound: bool = False
+    """Whether there is one lane and nothing in the policy that could exclude it, so that nobody has
+    to look each time."""
     specs: Mapping[str, ToolSpec] = field(default_factory=lambda: _NOTHING)
     """The tools, by name."""
     steps: Appended[Step] = field(default_factory=Appended[Step])

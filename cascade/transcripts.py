@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from cascade.appended import Appended
 from cascade.handoff import digest, packet
 from cascade.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from cascade.redaction.steps import redacted_step, redacted_task, redacted_text
 from cascade.steps import Step
 
 __all__ = ["OwnTranscript", "Rewrite", "RewriteFor", "caught_up", "with_step_of"]
@@ -56,16 +57,26 @@ def caught_up(
     most_tokens: int,
     rewrite: Rewrite,
 ) -> OwnTranscript:
-    """The transcript of a lane that is about to be called, told of everything that it missed."""
+    """The transcript of a lane that is about to be called, told of everything that it missed.
+
+    All that is told goes through *rewrite* before it is cut to a length, and not again after it.
+    """
+    note = redacted_text(note, rewrite)
+    missed = [redacted_step(step, rewrite) for step in steps[0 if own is None else own.steps :]]
     if own is None:
-        first = packet(task, steps, milestones=milestones, note=note, most_tokens=most_tokens)
-        messages = Appended[Message]().append(rewrite(first))
+        first = packet(
+            redacted_task(task, rewrite),
+            missed,
+            milestones=[redacted_text(one, rewrite) for one in milestones],
+            note=note,
+            most_tokens=most_tokens,
+        )
+        messages = Appended[Message]().append(first)
         return OwnTranscript(follows="own", messages=messages, steps=len(steps))
-    missed = steps[own.steps :]
     told = digest(missed, note=note, most_tokens=most_tokens)
     if told is None:
         return own
-    return replace(own.append(rewrite(told)), steps=len(steps))
+    return replace(own.append(told), steps=len(steps))
 
 
 def with_step_of(

@@ -35,7 +35,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 EPILOG = """\b
 Exit codes:
-  0    done; for `run` and `resume`: the trajectory was completed
+  0    done; for `run` and `resume`: the trajectory was completed, or came to
+       the decision that was all its policy wanted
   1    ended without success: another outcome than completed, a success rate
        below `--min-success`, or something that `doctor` or `lanes --check`
        found broken

@@ -11,7 +11,7 @@ from cascade.cli.hops import HopReport, HopsReport, Returned, hop_reports, hops_
 from cascade.cli.options import json_option
 from cascade.cli.summary import accounts_table, shares, totals
 from cascade.cli.telling import Telling, events_of_step
-from cascade.cli.wording import dollars, in_short, one_line, printable, roughly
+from cascade.cli.wording import briefly_weighed, dollars, in_short, one_line, printable, roughly
 from cascade.errors import ConfigError, TraceError
 from cascade.events import Advised, Decided, Directed, Drafted, Event, Judged, Reviewed, Signalled
 from cascade.frozen import Frozen
@@ -134,7 +134,9 @@ def _step_report(
 
 def _print_summary(console: Console, recorded: Trace, summary: HopsReport, state: State) -> None:
     home = f"home lane {summary.home}, policy {summary.policy_version} {summary.policy_digest}"
-    console.print(Text.assemble((summary.trajectory_id, "bold"), (f"  {home}", "dim")))
+    console.print(
+        Text.assemble((summary.trajectory_id, "bold"), (f"  {home}", "dim")), soft_wrap=True
+    )
     if summary.outcome == "decided":
         console.print("no lane was called: the policy only decides")
     elif not summary.hops:
@@ -161,6 +163,8 @@ def _hop_line(report: HopReport) -> Text:
     )
     if report.became == "no call":
         return line
+    if decision.comparison is not None:
+        line.append(f"; {briefly_weighed(decision.comparison)}")
     expected = decision.estimated_cost_usd
     figures = "" if expected is None else f"expected {roughly(expected)}, "
     ended = f"{report.became}: {one_line(report.detail, 120)}" if report.detail else report.became

@@ -55,7 +55,10 @@ def follow(
         console.print(totals(view.state), soft_wrap=True)
         if result.trace is not None:
             console.print(f"recorded in {result.trace}", style="dim", soft_wrap=True, markup=False)
-    return DONE if result.outcome == "completed" else UNSUCCESSFUL
+            if result.outcome == "halted":
+                why = shlex.join(["cascade", "explain", str(result.trace)])
+                console.print(f"see why: {why}", soft_wrap=True, markup=False)
+    return DONE if result.outcome in {"completed", "decided"} else UNSUCCESSFUL
 
 
 def _how_to_resume(

@@ -266,7 +266,7 @@ def _outcome(event: Drafted | Consulted | Failed | Interrupted) -> dict[str, Any
         case Failed():
             changes["became"] = "failed"
             changes["detail"] = f"{event.error}: {event.message}"
-        case Interrupted():
+        case _:
             pass
     return changes
 

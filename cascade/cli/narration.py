@@ -204,8 +204,8 @@ class Narration:
         return [Text.assemble(f"  {mark} ", (name, "cyan"), (text, style), (took, "dim"))]
 
     def _finished(self, event: Finished) -> list[Text]:
-        completed = event.outcome == "completed"
-        head = Text(event.outcome.replace("_", " "), "bold green" if completed else "bold red")
+        is_done = event.outcome in {"completed", "decided"}
+        head = Text(event.outcome.replace("_", " "), "bold green" if is_done else "bold red")
         if event.reason:
             head.append(f": {self._fit(event.reason)}", "not bold")
         answer = (

@@ -60,6 +60,7 @@ class _Desk:
     """One task under way."""
 
     task: DeskTask
+    prompt: UserMessage
     office: Office
     tools: tuple[ToolSpec, ...]
     messages: list[Message]
@@ -124,11 +125,8 @@ class _Desk:
         return reply
 
     def _prefix(self) -> Prefix:
-        task = self.messages[0]
-        if not isinstance(task, UserMessage):
-            raise TypeError(f"a task begins with what its user says, not with {task!r}")
         return Prefix(
-            task=task, tools=self.tools, steps=tuple(self.steps), step=len(self.steps) + 1
+            task=self.prompt, tools=self.tools, steps=tuple(self.steps), step=len(self.steps) + 1
         )
 
     def _is_right(self, draft: Draft) -> bool:
@@ -167,14 +165,16 @@ async def play(
             by the oracle's step in any case.
     """
     episode = task.open()
+    prompt = UserMessage.of(task.prompt)
     desk = _Desk(
         task=task.desk,
+        prompt=prompt,
         office=episode.office,
         tools=(
             *(tool.spec for tool in episode.tools),
             *((ASK_EXPERT, ESCALATE) if asking else ()),
         ),
-        messages=[UserMessage.of(task.prompt)],
+        messages=[prompt],
         guided=guided,
         play=Play(task=task.desk),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import from_json
 
+from cascade.messages import ToolResult
 from cascade.monitors.digests import CallDigest, Digester
 from cascade.monitors.failures import failure_of
 from cascade.monitors.progress import Fact
@@ -62,6 +63,7 @@ class GeneralFacts:
             yield Fact("tests", counts)
         if digested.failure is None:
             yield from [Fact("entity", value) for value in _entities(text)]
+            yield from [Fact("entity", value) for value in _pictures(done.result)]
         else:
             # That something goes wrong in a new way is worth knowing; the same way is not.
             failure = digested.failure
@@ -124,6 +126,10 @@ def _entities(text: str) -> list[str]:
     if len(text) <= 2 * _END:
         return _ends(_lines(text))
     return _ends([*_lines(text[:_END]), *_lines(text[-_END:])])
+
+
+def _pictures(result: ToolResult) -> list[str]:
+    return [f"picture #{digest(part.data)[:12]}" for part in result.parts if part.kind == "image"]
 
 
 def _ends(values: Iterable[str]) -> list[str]:

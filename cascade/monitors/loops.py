@@ -101,7 +101,7 @@ def _errors(history: History, call: CallDigest) -> list[int]:
 
 def alternation(history: History) -> Finding | None:
     """The last steps are the same two or three in turn, each with the results it had before."""
-    rounds = max(history.settings.alternations, 2)
+    rounds = history.settings.alternations
     for period in range(2, _LONGEST_CYCLE + 1):
         length = period * rounds
         if len(history.steps) < length:

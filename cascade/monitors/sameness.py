@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, cast
 
 from pydantic_core import from_json
@@ -16,6 +17,7 @@ from cascade.exchange import ToolSpec
 from cascade.messages import Text, ToolCall, ToolResult
 
 __all__ = [
+    "as_list",
     "as_object",
     "canonical_arguments",
     "canonical_text",
@@ -27,13 +29,19 @@ __all__ = [
 _AS_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _LARGEST_EXACT = 2**53
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def as_object(value: object) -> Mapping[str, Any]:
     """A JSON value as an object; empty for anything else."""
     # The keys of a JSON object are strings.
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else _NOTHING
+
+
+def as_list(value: object) -> list[Any]:
+    """A JSON value as a list; empty for anything else."""
+    # Whatever a JSON list holds is a JSON value.
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def digest(text: str) -> str:
@@ -100,7 +108,7 @@ def _canonical(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -
 
 def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema that a reference or an optional type stands for; one level of each."""
-    choices: list[Any] = schema.get("anyOf") or schema.get("oneOf") or []
+    choices = as_list(schema.get("anyOf") or schema.get("oneOf"))
     branches = [each for each in map(as_object, choices) if each and each.get("type") != "null"]
     if len(branches) == 1:
         schema = branches[0]
@@ -117,7 +125,7 @@ def _object(
     value: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any]
 ) -> dict[str, Any]:
     properties = as_object(schema.get("properties"))
-    required = schema.get("required", ())
+    required = as_list(schema.get("required"))
     filled = dict(value)
     for name, declared in properties.items():
         if "default" in as_object(declared):
@@ -137,13 +145,14 @@ def _array(value: list[Any], schema: Mapping[str, Any], root: Mapping[str, Any])
 
 def _text(value: str, schema: Mapping[str, Any]) -> Any:
     declared = schema.get("type")
-    if declared in {"integer", "number"}:
+    types = as_list(declared) or [declared]
+    if "string" not in types and ("integer" in types or "number" in types):
         try:
             number = float(value)
         except ValueError:
             return value.strip()
         return int(number) if number.is_integer() and abs(number) < _LARGEST_EXACT else number
-    if declared == "boolean" and value.strip().lower() in {"true", "false"}:
+    if types == ["boolean"] and value.strip().lower() in {"true", "false"}:
         return value.strip().lower() == "true"
     if value.isalnum():
         return value

@@ -108,12 +108,14 @@ def _parts(words: list[str]) -> list[list[list[str]]]:
     """The members of the chain, each a list of the commands of its pipe."""
     chain: list[list[list[str]]] = [[[]]]
     for word in words:
-        if word in _CHAIN:
-            chain.append([[]])
-        elif word in {"|", "|&"}:
-            chain[-1].append([])
-        elif word not in {"(", ")"}:
+        # Neighbouring signs come as one word: `);` ends a group and a member.
+        operator = word.strip("()") if not word.strip("();|&\n") else None
+        if operator is None:
             chain[-1][-1].append(word)
+        elif operator in _CHAIN:
+            chain.append([[]])
+        elif operator:
+            chain[-1].append([])
     pipes = [[_plain(words) for words in pipe if words] for pipe in chain]
     return [kept for pipe in pipes if (kept := [words for words in pipe if words])]
 

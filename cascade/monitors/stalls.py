@@ -14,7 +14,7 @@ _FEWEST_WORDS = 8
 def monologue(history: History) -> Finding | None:
     """The last steps say almost the same, and the later ones brought nothing new."""
     wanted = history.settings.monologue
-    if len(history.steps) < wanted or wanted < 2:
+    if len(history.steps) < wanted:
         return None
     start = len(history.steps) - wanted
     last = history.steps[start:]

@@ -1,11 +1,16 @@
 """What the monitors look for. The built-in ones read their settings here."""
 
+from typing import Annotated
+
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
 from cascade.decision import Probability
 from cascade.frozen import Frozen
 
-__all__ = ["Goal", "MilestoneSettings", "Monitoring", "StuckSettings"]
+__all__ = ["Goal", "MilestoneSettings", "Monitoring", "StuckSettings", "Times"]
+
+Times = Annotated[int, Field(ge=2)]
+"""How often something has to come to count as coming again."""
 
 
 class StuckSettings(Frozen):
@@ -19,24 +24,24 @@ class StuckSettings(Frozen):
     enabled: bool = True
     first_step: PositiveInt = 2
     """Nothing is said before so many steps were made since the home lane took charge."""
-    repeated_calls: PositiveInt = 2
+    repeated_calls: Times = 2
     """The same call with the same result, so many times, with no change in between."""
-    repeated_calls_hard: PositiveInt = 3
+    repeated_calls_hard: Times = 3
     """From so many on they need no confirmation."""
-    repeated_errors: PositiveInt = 2
+    repeated_errors: Times = 2
     """Calls of a tool that ended in the same class of error, so many in a row, with no change in
     between."""
-    repeated_errors_hard: PositiveInt = 4
+    repeated_errors_hard: Times = 4
     """From so many on they need no confirmation."""
-    alternations: PositiveInt = 2
+    alternations: Times = 2
     """A-B-A-B, or A-B-C-A-B-C: so many times the same steps with the same results, in turn."""
-    monologue: PositiveInt = 2
+    monologue: Times = 2
     """So many steps in a row that say almost the same and bring nothing new."""
     monologue_share: Probability = 0.6
     """Texts are almost the same if so large a share of their runs of three words is in both."""
     steps_without_change: PositiveInt = 3
     """So many steps in a row in which nothing new was learnt, written or passed."""
-    repeated_commands: PositiveInt = 15
+    repeated_commands: Times = 15
     """Shell commands of one class, so many steps in a row, with no change in between."""
     budget_share: Probability = 0.4
     """Share of the step, token or money budget that may be used without any progress."""

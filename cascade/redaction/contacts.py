@@ -23,6 +23,8 @@ _SPELT_OUT = re.compile(
     r"[\[({][ ]?(?:at|AT|@)[ ]?[\])}][ ]?"
     r"\w[\w-]{0,62}(?:[ ]?[\[({][ ]?(?:dot|DOT|\.)[ ]?[\])}][ ]?\w[\w-]{0,62}|\.\w[\w-]{0,62}){1,4}"
 )
+# No telephone number has fewer digits so close to each other.
+_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){4}")
 _PHONE_WORDS = re.compile(
     r"(?i:\b(?:tel(?:e(?:phone|fon))?|phone|mobile|mobil|cell(?:phone)?|handy|fax|whatsapp|sms"
     r"|t[e\xe9]l(?:[e\xe9]phone)?|tel\xe9fono|telefone|call)\b)"
@@ -136,6 +138,8 @@ class Contacts:
                 sign = match.start() - (text[match.start() - 1 : match.start()] == " ")
                 if (start := _local_start(text, sign)) < sign:
                     yield Span(start, match.end(), "EMAIL")
+        if _DIGITS.search(text) is None:
+            return
         for shape in _PHONES:
             yield from shape.find(text)
 

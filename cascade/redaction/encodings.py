@@ -9,6 +9,7 @@ from dataclasses import dataclass
 __all__ = ["Encoded", "encoded_pieces"]
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_MIXED = re.compile(r"[A-Z0-9]")
 _HEX = re.compile(r"[0-9A-Fa-f]{2}(?:[ :-]?[0-9A-Fa-f]{2}){5,}")
 _BINARY = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -33,6 +34,9 @@ class Encoded:
 def encoded_pieces(text: str) -> Iterator[Encoded]:
     """The pieces of *text* that decode to something readable, whether that was meant or not."""
     for match in _BASE64.finditer(text):
+        # Text in Base64 mixes capitals and digits in; names with `_` and `-` mostly do not.
+        if not _MIXED.search(match.group()):
+            continue
         for decoded in _from_base64(match.group().rstrip("=")):
             yield Encoded(match.start(), match.end(), decoded)
     for match in _HEX.finditer(text):

@@ -1,6 +1,7 @@
 """From settings to a redactor: built-in groups, optional packages, recognisers of the user's."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, TypeGuard
 
@@ -24,7 +25,13 @@ def redactor_of(settings: Redacting) -> Redactor:
     Raises:
         ConfigError: One of the recognisers cannot be had.
     """
-    return Redactor([recogniser_of(name) for name in settings.recognisers])
+    return _redactor(settings.recognisers)
+
+
+@lru_cache(maxsize=32)
+def _redactor(recognisers: tuple[str, ...]) -> Redactor:
+    """Made once for each setting, as some take seconds; recognisers hold nothing of a task."""
+    return Redactor([recogniser_of(name) for name in recognisers])
 
 
 def recogniser_of(name: str) -> Recogniser:

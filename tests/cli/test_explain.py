@@ -1,6 +1,7 @@
 """`cascade explain`, over trajectories that were run for it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from cascade import BackendUnavailable, Policy
 from cascade.backends.scripted import Reply, calling
 from cascade.events import Decided, Interrupted, encode
 from cascade.exchange import Request, Usage, View
-from cascade.policy import Budget, Escalating, Retries, Routing
+from cascade.policy import AgreementSettings, Budget, Escalating, Gating, Retries, Routing
 from cascade.traces.record import read_trace
 
 Command = Callable[..., Any]
@@ -40,6 +41,7 @@ class TestTheSummary:
             "step 8 hop 11", "step 9",
         ]  # fmt: skip
         assert "the step goes to lane gpt, for 2 steps: stuck (look was called 4 times" in lines[0]
+        assert "; p_fail 0.80 against under 0.01; about $0.000" in lines[0]
         assert "expected $0.0001, cost $0.000055; accepted" in lines[0]
         assert "the step stays with lane gpt" in lines[1]
         assert "control is back on lane local" in lines[2]
@@ -144,14 +146,35 @@ def test_a_doubted_draft_shows_its_verdict_and_the_sum(command: Command, folder:
     assert "The expected damage averted is more than the extra cost." in out
 
 
+def test_samples_that_agree_are_shown_with_what_they_cost(command: Command, folder: Path):
+    agreement = AgreementSettings(enabled=True, samples=1, borderline=(0, 1))
+    trace = recorded(folder, unsure, policy=Policy(gates=Gating(agreement=agreement)))
+    out = words(command("explain", str(trace), "1").out)
+    assert "lane local drafts step 1 once more, to compare" in out
+    assert "agreement passed: 2 of 2 drafts make the same step" in out
+    told = json.loads(command("explain", str(trace), "1", "--json").out)
+    assert [hop["became"] for hop in told["hops"]] == ["accepted", "answered"]
+    assert told["hops"][1]["detail"].startswith("2 of 2 drafts make the same step")
+
+
+def test_a_draft_that_cannot_be_used_says_why(command: Command, folder: Path):
+    said = iter([a_call("look", {"number": 1}, problem="Its call cannot be read."), "Done."])
+    trace = recorded(folder, lambda _view, _request: next(said))
+    out = words(command("explain", str(trace), "1").out)
+    assert "became rejected: Its call cannot be read." in out
+    assert "the same lane tries again with the problem shown." in out
+
+
 def test_a_review_that_approves_lets_the_draft_stand(command: Command, folder: Path):
     approved = json.dumps(REVIEW | {"on_track": True, "reason": "as asked"})
     trace = recorded(
         folder,
         [calling(("pay", {"amount": 3})), "It is paid."],
         lambda _view, _request: approved,
+        policy=Policy.preset("private"),
     )
     out = words(command("explain", str(trace), "1").out)
+    assert "lane gpt is remote; what it sees has placeholders for what is private" in out
     assert "review of irreversible call (gpt): on track: as asked" in out
     assert "accepted nothing spoke against it" in out
     told = json.loads(command("explain", str(trace), "1", "--json").out)
@@ -235,10 +258,12 @@ def test_without_content_the_structure_is_still_explained(command: Command, fold
 
 def test_a_failed_call_shows_the_error_and_who_stood_in(command: Command, folder: Path):
     gone = BackendUnavailable("nobody is there", backend="scripted")
-    policy = SPAN_OF_TWO.model_copy(update={"retries": Retries(on_a_lane=1)})
+    policy = SPAN_OF_TWO.model_copy(update={"retries": Retries(on_a_lane=2)})
     trace = recorded(folder, small, lambda _view, _request: gone, policy=policy)
     out = words(command("explain", str(trace), "5").out)
     assert "became failed: BackendUnavailable: nobody is there" in out
+    assert "The last call failed in a way that passes, so it is made again." in out
+    assert re.search(r"waited \d+\.\d s", out)
     assert "The lane that the step belongs to could not serve it." in out
 
 
@@ -285,6 +310,16 @@ def test_a_cut_trace_is_explained_as_far_as_it_goes(command: Command, trace: Pat
         assert "the last line was cut short (7 bytes)" in ended.out
         decided = kinds[:events].count("decided")
         assert command("explain", str(trace), "1").code == (0 if decided else 2)
+
+
+def test_what_a_draft_cost_that_is_still_open_is_shown_as_held(command: Command, trace: Path):
+    lines = trace.read_bytes().splitlines(keepends=True)
+    held = next(place for place, line in enumerate(lines) if b'"accepted":null' in line)
+    trace.write_bytes(b"".join(lines[: held + 1]))
+    assert "local draft held 1" in words(command("show", str(trace)).out)
+    assert "became held" in words(command("explain", str(trace), "8").out)
+    told = json.loads(command("show", str(trace), "--json").out)
+    assert "held" in [account["cause"] for account in told["accounts"]]
 
 
 def test_an_event_of_a_hop_that_nothing_began_is_a_clear_error(command: Command, trace: Path):

@@ -116,6 +116,20 @@ class TestANamedPolicy:
             "did you mean cheap?\n"
         )
 
+    def test_that_only_decides_comes_to_its_end_with_that(self, command: Command):
+        Path("mine.toml").write_text('[policy.routing]\nexecution = "decision_only"\n', "utf-8")
+        ended = command("run", "What?", "--policy", "mine.toml")
+        assert ended.code == 0
+        assert "decided: the policy only decides: lane home" in ended.out
+
+    def test_that_stops_for_a_person_says_how_to_see_why(self, command: Command):
+        Path("mine.toml").write_text('[policy.routing]\nexecution = "remote_only"\n', "utf-8")
+        ended = command("run", "What?", "--policy", "mine.toml")
+        assert ended.code == 1
+        assert "halted: " in ended.out
+        (trace,) = Path("runs").iterdir()
+        assert ended.out.endswith(f"see why: cascade explain {trace}\n")
+
     @pytest.mark.parametrize("name", ["run", "eval"])
     def test_may_be_any_preset_that_the_help_lists(self, command: Command, name: str):
         told = " ".join(command(name, "--help").out.split())

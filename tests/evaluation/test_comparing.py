@@ -115,7 +115,8 @@ def test_more_seeds_of_one_task_stay_together():
     def runs(name: str, *, twice: bool) -> ArmRuns:
         seeds = (0, 1) if twice else (0,)
         return arm(
-            name, *(made_attempt(t, success=t in "ab", seed=s, local=1) for t in TASKS for s in seeds)
+            name,
+            *(made_attempt(t, success=t in "ab", seed=s, local=1) for t in TASKS for s in seeds),
         )
 
     once = compare_arms([runs("cascade", twice=False)], rounds=300)[0]

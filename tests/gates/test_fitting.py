@@ -61,6 +61,12 @@ def test_a_feature_that_separates_all_drafts_gives_a_finite_weight() -> None:
     assert p_fail(made, {"x": 99.0}) > 0.95
 
 
+def test_a_fit_that_has_no_end_is_cut_short() -> None:
+    made = fitted([({"x": float(at)}, at >= 50) for at in range(100)], l2=0)
+    assert p_fail(made, {"x": 0.0}) < 0.05
+    assert p_fail(made, {"x": 99.0}) > 0.95
+
+
 def test_features_that_repeat_each_other_do_no_harm() -> None:
     twice: Rows = [({**found, "again": found["x"]}, wrong) for found, wrong in rows(500, 4)]
     made = fitted(twice, l2=0)

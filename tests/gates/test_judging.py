@@ -34,6 +34,11 @@ def test_without_log_probabilities_the_word_counts(text: str, *, passed: bool) -
     assert "without probability" in verdict.reason
 
 
+def test_a_span_behind_the_last_token_has_no_probability() -> None:
+    made = an_answer("yes", tokens=statistics([0.6], spans(answer=(1, 1))))
+    assert p_yes(made) is None
+
+
 def test_a_first_token_that_is_neither_word_has_no_probability() -> None:
     made = an_answer("Well, yes", tokens=statistics([0.6, 0.9, 0.9]))
     verdict = verdict_of(made, min_p_right=0.5)

@@ -185,6 +185,12 @@ def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
     assert not misfits({**tree, "$defs": {"tree": tree}}, value)
 
 
+def test_more_members_than_are_listed_are_taken_where_nothing_forbids_them() -> None:
+    assert not misfits({"properties": {"a": {"type": "integer"}}}, {"a": 1, "b": 2})
+    named = {"additionalProperties": False, "patternProperties": {"^x": {}}}
+    assert not misfits(named, {"x1": 2})
+
+
 def test_a_long_value_is_shown_in_part() -> None:
     [words] = misfits(ORDERS.parameters, {"order_id": list(range(100))})
     assert words.startswith("order_id: [0, 1, 2")

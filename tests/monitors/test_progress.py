@@ -1,9 +1,11 @@
 """What counts as progress, and what it says."""
 
 import json
+from dataclasses import replace
 
 from watched_steps import Done, Trajectory, did, done, tool_of
 
+from cascade.messages import Image
 from cascade.monitors import Fact, GeneralFacts, Progress
 from cascade.monitors.progress import brings_news
 from cascade.policy import Goal
@@ -39,6 +41,7 @@ def test_records_are_seen_as_wholes():
         "y",
     ]
     assert texts("entity", done(READ, {}, "[1, 2]")) == ["1", "2"]
+    assert texts("entity", done(READ, {}, '{"rows": [{"id": 1}]}')) == ["id: 1"]
     assert texts("entity", done(READ, {}, "{broken")) == ["{broken"]
 
 
@@ -54,6 +57,17 @@ def test_of_a_long_result_both_ends_are_seen():
     assert "line 0" in seen
     assert "line 2990" in seen
     assert len(seen) <= 64
+
+
+def test_pictures_are_seen():
+    def shown(data: str) -> list[str]:
+        call = did(READ)
+        picture = Image(media_type="image/png", data=data)
+        result = call.result.model_copy(update={"parts": (picture,)})
+        return texts("entity", Done(calls=(replace(call, result=result),)))
+
+    assert shown("AAAA") != shown("BBBB")
+    assert shown("AAAA") == shown("AAAA") != []
 
 
 def test_a_write_is_named_with_its_arguments():

@@ -5,6 +5,7 @@ from decimal import Decimal
 from watched_steps import Done, Trajectory, codes_in, done, said, tool_of
 
 from cascade.monitors import Fact, Stuck
+from cascade.monitors.digests import Digester, alike
 from cascade.policy import Budget, Goal, StuckSettings
 from cascade.steps import Step
 
@@ -21,6 +22,13 @@ def only(code: str, *steps: Done, **settings: int) -> list[int]:
 def test_saying_the_same_again_and_again_is_a_monologue():
     steps = [said(THOUGHT), said(f"Well. {THOUGHT}"), said(THOUGHT), said(THOUGHT)]
     assert only("monologue", *steps, monologue=3) == [3, 4]
+
+
+def test_texts_without_enough_words_are_not_alike():
+    short, long = (Digester().of(Trajectory(done=[said(t)]).steps())[0] for t in ("No.", THOUGHT))
+    assert alike(long, long, 1.0)
+    assert not alike(short, long, 0.0)
+    assert not alike(short, short, 0.0)
 
 
 def test_saying_something_else_is_no_monologue():

@@ -1,10 +1,11 @@
 """Follows calls while they are being written: which text is a tool's name, an argument's, a value.
 
 The readers of a dialect need the whole call. This is for those that cannot wait, such as a gate
-that stops a draft in the middle. It follows calls that are JSON objects behind a marker: Hermes and
-its kin (Qwen 2.5 and 3, Granite, the fallback dialect), Mistral's older arrays, and every other
-`JsonCalls` with a marker and no code fence. Of other dialects nothing is followed, and
-`CallWatch.of` says so by returning `None`.
+that stops a draft in the middle. It follows calls that are JSON objects behind a marker: Hermes
+(Qwen 2.5 and 3, Granite 4, the fallback dialect), arrays behind a marker (older Mistral, Command
+R7B), GigaChat, Apertus. Not followed are bare JSON (Llama 3), fenced JSON (Command R+), names
+before the JSON (DeepSeek, Kimi, newer Mistral), arguments between tags (GLM, Qwen 3.5), Python-like
+calls (LFM2), Harmony and Gemma: for those `CallWatch.of` returns `None`.
 """
 
 from dataclasses import dataclass
