@@ -41,7 +41,8 @@ _WRITING = re.compile(
     r"|propose|remove|reply|reschedule|reserve|schedule|send|set|share|update|upload|write)(?:_|$)"
 )
 _TURN_COUNTER = re.compile(
-    r"\n?You have \d+ steps? left and \d+ chances? to propose solution left\.\s*\Z"
+    r"\n?You have \d+ steps? left and \d+ chances? to propose solution left\."
+    r"(?:\s*You should take the last step to propose a solution\.)?\s*\Z"
 )
 
 
@@ -57,6 +58,9 @@ class RecordedRun:
     task: UserMessage
     tools: tuple[ToolSpec, ...]
     steps: tuple[Step, ...]
+    watched: int
+    """After so many steps monitors are asked: not after a last one that ended the run, by an answer
+    or by a call that nothing came back from."""
     spend: tuple[float, ...]
     """Of each step, in USD where it is known and in equal parts where it is not."""
 
@@ -114,8 +118,13 @@ def _run(suite: str, record: Mapping[str, Any]) -> RecordedRun:
         steps=tuple(
             [_step(number, each, tools) for number, each in enumerate(record["steps"], start=1)]
         ),
+        watched=len(record["steps"]) - (1 if _ends(record["steps"][-1]) else 0),
         spend=tuple([float(cost) if known else 1.0 for cost in costs]),
     )
+
+
+def _ends(step: Mapping[str, Any]) -> bool:
+    return not step["calls"] or len(step["obs"]) < len(step["calls"])
 
 
 def _tool(name: str) -> ToolSpec:

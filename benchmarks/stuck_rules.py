@@ -1,9 +1,10 @@
 """What the stuck monitor's rules say about recorded runs of others, against "same call 3 times".
 
 Thresholds were chosen on half of the tasks (by the SHA-256 of the task's id); the figures are of
-the other half, unless `--half tuning` asks for the first. A rule is asked after every step of a
-run, as the runtime asks it before the next draft; the step that ends a run in an answer is not
-looked at, as nothing comes after it. By suite and rule, over all models' runs:
+the other half, unless `--half tuning` asks for the first. All rules, the one to compare with too,
+are asked after every step of a run, as the runtime asks before the next draft; not after a step
+that ended the run, by an answer or by a call that nothing came back from. By suite and rule, over
+all models' runs:
 
 - fire: share of the runs in which it fired;
 - precision: share of those that failed, against the base rate of failing;
@@ -74,7 +75,7 @@ class SuiteTally:
 def baseline(run: RecordedRun) -> int | None:
     """After how many steps one call (name and JSON arguments) had been made three times."""
     made: Counter[str] = Counter()
-    for count, step in enumerate(run.steps, start=1):
+    for count, step in enumerate(run.steps[: run.watched], start=1):
         made.update(
             f"{done.call.name} {json.dumps(done.call.arguments, sort_keys=True)}"
             for done in step.calls
@@ -88,7 +89,7 @@ def first_signals(run: RecordedRun, monitor: Stuck) -> dict[str, int]:
     """By rule, after how many steps it first fired."""
     first: dict[str, int] = {}
     before: set[str] = set()
-    for count in range(1, len(run.steps) + bool(run.steps[-1].calls)):
+    for count in range(1, run.watched + 1):
         signals = list(monitor.watch(run.prefix(count)))
         for signal in signals:
             first.setdefault(signal.code, count)

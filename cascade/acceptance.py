@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic_core import to_json
+
 from cascade import conversation
 from cascade.errors import TraceError
 from cascade.events import Drafted, Judged, ToolFinished
@@ -166,16 +168,19 @@ def _step_done(state: State) -> State:
     results = [entry.result for entry in state.pending if entry.result is not None]
     message = made(ToolMessage, parts=tuple(results))
     number = state.step
+    step = _step(state)
     changes: dict[str, Any] = {
         "pending": (),
         "step": number + 1,
-        "steps": state.steps.append(_step(state)),
+        "steps": state.steps.append(step),
         "signals": (),
         "reviews": (),
         "advised": (),
         "charged": None,
         "calls_in_step": 0,
     }
+    if len(state.head().lanes) > 1:
+        changes["said_characters"] = state.said_characters + _characters(step)
     tenure = state.tenure
     if tenure is not None and tenure.until is not None and tenure.until <= number:
         escalation = state.head().policy.escalation
@@ -208,3 +213,8 @@ def _step(state: State) -> Step:
         usage=state.last_usage or Usage(),
         at_s=state.elapsed_s,
     )
+
+
+def _characters(step: Step) -> int:
+    asked = sum(len(to_json(done.call.arguments)) for done in step.calls)
+    return len(step.message.text) + asked + sum(len(done.result.text) for done in step.calls)

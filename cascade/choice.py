@@ -22,6 +22,7 @@ from cascade.frozen import made
 from cascade.lanes import Lane, Prices
 from cascade.routing.caches import warm_tokens
 from cascade.routing.estimate import call_cost
+from cascade.routing.pace import pace_of
 from cascade.situation import has_above, prompt_tokens_for
 from cascade.state import State
 
@@ -110,7 +111,8 @@ def _reasons(state: State, choice: Choice, lane: Lane) -> tuple[ReasonCode, ...]
     reasons = choice.reasons if lane.name == choice.lane.name else ()
     if len(state.head().lanes) == 1:
         reasons = (*reasons, "only_candidate")
-    if choice.purpose == "draft" and any(each.lane == choice.lane.name for each in state.rejected):
+    is_own = any(each.lane == choice.lane.name for each in state.rejected)
+    if choice.purpose == "draft" and (is_own or (state.rejected and not reasons)):
         reasons = (*reasons, "redraft")
     return reasons
 
@@ -157,9 +159,9 @@ def _estimated_cost_usd(state: State, lane: Lane, at: datetime) -> Decimal | Non
     if prices == _FREE:
         return Decimal(0)
     usage = state.last_usage
-    if usage is None:
+    if usage is None and lane.name == state.home:
         return None
-    if lane.name == state.last_lane:
+    if usage is not None and lane.name == state.last_lane:
         # As the last call, as the prompt has grown by little.
         return lane.cost_usd(usage)
     cache = state.caches.get(lane.name)
@@ -167,5 +169,5 @@ def _estimated_cost_usd(state: State, lane: Lane, at: datetime) -> Decimal | Non
         lane,
         prompt_tokens=prompt_tokens_for(state, lane),
         warm_tokens=warm_tokens(cache, lane, at),
-        output_tokens=usage.output_tokens,
+        output_tokens=pace_of(state.steps).output_tokens,
     )

@@ -16,7 +16,7 @@ from cascade.decision import Decision, Purpose, Scope
 from cascade.drafting import drafter, target_above
 from cascade.events import BudgetReached, Event, Finished, Outcome, Signalled
 from cascade.exchange import Request
-from cascade.failover import GivenUp, next_attempt
+from cascade.failover import GivenUp, all_told, next_attempt
 from cascade.holding import next_for_held, refused, reviewer_of, settled
 from cascade.lanes import Lane
 from cascade.limits import calls_left, limit_reached, remaining_s
@@ -275,10 +275,9 @@ def _after_failure(state: State, at: datetime, rules: Rules) -> Action:
         wait_s = (attempt.not_before - at).total_seconds()
         left_s = remaining_s(state, at)
         if left_s is not None and wait_s >= left_s:
-            last = state.failures[-1]
             reason = (
                 f"lane {attempt.lane.name} can serve again in {wait_s:.1f} s at the earliest, and "
-                f"{left_s:.1f} s are left; the last failure: {last.error}: {last.message}"
+                f"{left_s:.1f} s are left; {all_told(state)}"
             )
             return _given_up(state, primary, GivenUp("failed", reason), at, rules)
         return Wait(until=attempt.not_before, lane=attempt.lane.name)

@@ -104,10 +104,14 @@ def _by_evidence(state: State, at: datetime, ladder: Ladder, base: Choice) -> Ch
     failed = _failed_review(state)
     if failed is not None:
         return handed_up(
-        state,
-        base, _target(state, ladder, base.lane), reasons=("review_failed",),
-            because=failed, note=failed, span=True,
-        )  # fmt: skip
+            state,
+            base,
+            _target(state, ladder, base.lane),
+            reasons=("review_failed",),
+            because=failed,
+            note=failed,
+            span=True,
+        )
     signals = stuck_signals(state)
     if not signals:
         return None
@@ -122,9 +126,6 @@ def _by_evidence(state: State, at: datetime, ladder: Ladder, base: Choice) -> Ch
         )
     if state.nudged == state.step:
         return None
-    kinds: tuple[ReasonCode, ...] = tuple(
-        dict.fromkeys("drift" if each.kind == "drift" else "stuck" for each in signals)
-    )
     target = _target(state, ladder, base.lane)
     if target is None:
         is_dead_end = escalation.dead_end == "halt" and any(each.hard for each in signals)
@@ -135,7 +136,15 @@ def _by_evidence(state: State, at: datetime, ladder: Ladder, base: Choice) -> Ch
     )
     if not comparison.worth_it:
         return None
-    choice = handed_up(state, base, target, reasons=kinds, because=because, note=because, span=True)
+    drifts = any(each.kind == "drift" for each in signals)
+    is_stuck = any(each.kind != "drift" for each in signals)
+    kinds: tuple[ReasonCode, ...] = (("stuck",) if is_stuck else ()) + (
+        ("drift",) if drifts else ()
+    )
+    weighed: ReasonCode = "worth_it" if comparison.extra_cost_usd is not None else "over_threshold"
+    choice = handed_up(
+        state, base, target, reasons=(*kinds, weighed), because=because, note=because, span=True
+    )
     return None if choice is None else replace(choice, comparison=comparison)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Attempt",
     "GivenUp",
     "Remedy",
+    "all_told",
     "fallback_chain",
     "next_attempt",
     "stand_ins",
@@ -100,13 +101,26 @@ def stand_ins(
         excluded: Lanes that the constraints leave out: a failure brings none of them back.
     """
     lanes = state.head().lanes
-    chain = tuple(each for each in fallback_chain(lanes, primary) if each.name not in excluded)
+    if purpose == "sample":
+        # Another model's draft says nothing about how sure this one is.
+        return ()
+    out = {*excluded, _concerned(state, purpose)}
+    chain = tuple(each for each in fallback_chain(lanes, primary) if each.name not in out)
     if len(lanes) == 1 or purpose != "draft" or state.held is not None:
         return chain
     home = next(lane for lane in lanes if lane.name == state.home)
     is_listed = home.name == primary.name or any(each.name == home.name for each in chain)
     is_out = is_listed or home.name in excluded or home.tier >= primary.tier
     return chain if is_out else (*chain, home)
+
+
+def _concerned(state: State, purpose: Purpose) -> str | None:
+    """The lane whose work is in question, which is not to be asked for another's opinion of it."""
+    if state.held is not None:
+        return state.held.drafted.lane
+    if purpose == "advice":
+        return state.last_lane
+    return state.home if purpose == "review" else None
 
 
 def next_attempt(state: State, primary: Lane) -> Attempt | GivenUp:
@@ -126,7 +140,7 @@ def next_attempt(state: State, primary: Lane) -> Attempt | GivenUp:
     if remedy == "give_up" or (state.committed and started.policy.commit_deltas):
         return GivenUp("failed", _told(last))
     if state.calls_of_step >= retries.on_a_step:
-        reason = f"{state.calls_of_step} calls were made for this step; the last: {_told(last)}"
+        reason = f"{state.calls_of_step} calls were made for this step; {all_told(state)}"
         return GivenUp("failed", reason)
     here = [failure for failure in state.failures if failure.lane == last.lane]
     # What is shown for an opinion holds no opaque block: the same bytes would be refused again.
@@ -207,7 +221,13 @@ def _exhausted(state: State) -> GivenUp:
     if all(failure.failure == "context" for failure in last_of.values()):
         # A conversation that outgrew the window came to a limit; nothing broke.
         return GivenUp("budget_exhausted", _told(state.failures[-1]))
-    return GivenUp("failed", "; ".join(_told(failure) for failure in last_of.values()))
+    return GivenUp("failed", all_told(state))
+
+
+def all_told(state: State) -> str:
+    """The last failure of each lane of the step."""
+    last_of = {failure.lane: failure for failure in state.failures}
+    return "; ".join(_told(failure) for failure in last_of.values())
 
 
 def _told(failure: Failed) -> str:

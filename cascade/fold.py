@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, assert_never
 
+from pydantic_core import to_json
+
 from cascade import asking, conversation
 from cascade.acceptance import drafted, judged, marked, settled, tool_finished
 from cascade.errors import TraceError
@@ -129,11 +131,24 @@ def _started(state: State, event: Started) -> State:
         transcript=state.transcript.append(event.task),
         home="" if home is None else home.name,
         unbound=_is_unbound(event),
+        head_characters=_head_characters(event),
         specs={spec.name: spec for spec in event.tools},
         data_classes=frozenset(event.data_classes),
         redacted_head=head,
         vault=vault,
     )
+
+
+def _head_characters(event: Started) -> int:
+    if len(event.lanes) == 1:
+        # Nobody weighs one lane against another.
+        return 0
+    tools = sum(
+        len(spec.name) + len(spec.description) + len(to_json(spec.parameters))
+        for spec in event.tools
+    )
+    form = 0 if event.output is None else len(to_json(event.output.definition))
+    return len(event.system or "") + len(event.task.text) + tools + form
 
 
 def _is_unbound(event: Started) -> bool:
@@ -175,11 +190,12 @@ def _decided(state: State, event: Decided) -> State:
 
 def _restarted(state: State, event: Restarted) -> State:
     task = conversation.begun(state.head())
-    return state.advance(
+    fresh = state.advance(
         event,
         transcript=task,
         own_transcripts={},
         plain_until={},
+        said_characters=0,
         caches={},
         steps=type(state.steps)(),
         held=None,
@@ -190,6 +206,9 @@ def _restarted(state: State, event: Restarted) -> State:
         ledger=settled(state, "rejected"),
         restarted=state.hop,
     )
+    # What its lane was to be shown went with all the rest, the placeholders in it too.
+    decision = state.decision
+    return fresh if decision is None else fresh.altered(**conversation.told(fresh, decision))
 
 
 def _interrupted(state: State, event: Interrupted) -> State:

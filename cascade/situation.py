@@ -158,17 +158,21 @@ def usd_left(state: State) -> Decimal | None:
 
 
 def prompt_tokens_for(state: State, lane: Lane) -> int:
-    """About how long the next prompt of *lane* is: as that of its last call, or as the packet."""
-    started = state.head()
-    cache = state.caches.get(lane.name)
-    whole = 0 if state.last_usage is None else state.last_usage.prompt_tokens
-    if lane.name == state.last_lane:
-        return whole
-    beginning = tokens_of(len(started.system or "") + len(started.task.text))
-    whole = max(whole, beginning)
-    if lane.tier > lane_of(state, state.home).tier and started.policy.handoff.up == "packet":
-        whole = min(whole, started.policy.handoff.packet_tokens + beginning)
-    return whole if cache is None else max(cache.prompt_tokens, whole)
+    """About how long the next prompt of *lane* is.
+
+    As long as that of its last call, or where it was not called yet as many tokens as its texts
+    have: system, tools, task, and the conversation or a packet of it.
+    """
+    usage, cache = state.last_usage, state.caches.get(lane.name)
+    if lane.name == state.last_lane and usage is not None:
+        return usage.prompt_tokens
+    if cache is not None and cache.prompt_tokens:
+        return cache.prompt_tokens
+    handoff = state.head().policy.handoff
+    beginning, said = tokens_of(state.head_characters), tokens_of(state.said_characters)
+    if lane.tier > lane_of(state, state.home).tier and handoff.up == "packet":
+        return beginning + min(said, handoff.packet_tokens)
+    return max(beginning + said, 0 if usage is None else usage.prompt_tokens)
 
 
 def compared(

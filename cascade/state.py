@@ -178,6 +178,10 @@ class State:
     """The tools, by name."""
     steps: Appended[Step] = field(default_factory=Appended[Step])
     """The complete steps, since the last restart."""
+    head_characters: int = 0
+    """Length of what stands before the conversation, and of the task."""
+    said_characters: int = 0
+    """Length of the messages and results of all complete steps."""
     data_classes: frozenset[str] = frozenset()
     """Classes of data that the conversation holds."""
     caches: Mapping[str, CacheState] = field(default_factory=lambda: _NOTHING)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from cascade.backends.anthropic import MessagesCodec
+from cascade.backends.anthropic.bound import AFTER
 from cascade.exchange import Draft, OutputSchema, Request, Timing, ToolSpec, View
 from cascade.lanes import Capabilities, Lane
 from cascade.messages import (
@@ -35,6 +36,7 @@ __all__ = [
     "request_of",
     "results_for",
     "tool_use",
+    "unmarked",
     "view_of",
 ]
 
@@ -192,6 +194,15 @@ def results_for(message: AssistantMessage, text: str = "found") -> ToolMessage:
             for call in message.calls
         )
     )
+
+
+def unmarked(message: AssistantMessage) -> AssistantMessage:
+    """The same without the mark of what it was signed over: trusted wherever it stands."""
+    artefact = message.artefact
+    assert artefact is not None
+    assert isinstance(artefact.raw, dict)
+    raw = {name: value for name, value in artefact.raw.items() if name != AFTER}
+    return message.model_copy(update={"artefact": Artefact(origin=artefact.origin, raw=raw)})
 
 
 _words = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -86,23 +86,23 @@ def compare(
     drawn = {seed: draw(asked.suite, asked.tasks, seed) for seed in seeds}
     runs: list[ArmRuns] = []
     rates: dict[str, Rates] = {}
-    with two_rungs(
+    rungs = two_rungs(
         options,
         home=comparison.policy.home_lane,
         frontier=comparison.frontier,
         wire=comparison.wire,
         tasks=[task for tasks in drawn.values() for task in tasks],
-    ) as rungs:
-        arms = _Arms(comparison=comparison, rungs=rungs, folder=folder, console=console)
-        for name in names:
-            made = arms.run(name, rates, drawn)
-            if made is None:
-                return None
-            runs.append(made)
-            rates[name] = Rates(
-                frontier_steps=sum(each.frontier_steps for each in made.attempts),
-                steps=tuple(each.steps for each in made.attempts),
-            )
+    )
+    arms = _Arms(comparison=comparison, rungs=rungs, folder=folder, console=console)
+    for name in names:
+        made = arms.run(name, rates, drawn)
+        if made is None:
+            return None
+        runs.append(made)
+        rates[name] = Rates(
+            frontier_steps=sum(each.frontier_steps for each in made.attempts),
+            steps=tuple(each.steps for each in made.attempts),
+        )
     report = PolicyReport(
         suite=asked.suite.name,
         tasks=min(len(tasks) for tasks in drawn.values()),
@@ -146,6 +146,7 @@ class _Arms:
             with self.rungs.opened(
                 plan,
                 shown=name if len(drawn) == 1 else f"{name}, seed {seed}",
+                tasks=tasks,
                 traces=place,
                 concurrency=asked.concurrency,
             ) as arm:

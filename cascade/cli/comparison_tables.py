@@ -29,36 +29,34 @@ def comparison_tables(report: PolicyReport) -> Iterator[RenderableType]:
 
 
 def _outcomes(report: PolicyReport) -> Table:
-    table = _table(
-        "arm", "success", "gap recovered", "rescued", "harmed", "frontier steps", "saved"
-    )
+    table = _table("arm", "success", "gap recovered", "frontier steps", "saved")
     for arm in report.arms:
         table.add_row(
             arm.name,
             _share(arm.success),
             _share(arm.gap_recovered),
-            _bare(arm.rescues),
-            _bare(arm.harms),
-            _bare(arm.frontier_step_share),
+            _share(arm.frontier_step_share),
             _share(arm.saving),
         )
     return table
 
 
 def _spending(report: PolicyReport) -> Table:
+    """`up`: handed to the frontier; `judging`: share of the cost that reviews and judges took."""
     table = _table(
-        *("arm", "cost a task", "judging", "steps", "frontier calls", "tokens", "loops", "seconds")
+        "arm", "a task", "judging", "calls up", "tokens up", "rescued", "harmed", "loops", "steps"
     )
     for arm in report.arms:
         table.add_row(
             arm.name,
             "unknown" if arm.usd is None else f"${arm.usd.value:.5f}",
             _bare(arm.judging_share),
-            f"{arm.steps.value:.2f}",
             _bare(arm.frontier_call_share),
             _bare(arm.frontier_token_share),
+            _bare(arm.rescues),
+            _bare(arm.harms),
             _bare(arm.long_loops),
-            f"{arm.seconds.value:.2f}",
+            f"{arm.steps.value:.2f}",
         )
     return table
 

@@ -41,7 +41,7 @@ from cascade.exchange import Draft, TokenStatistics
 from cascade.messages import Reasoning, ToolCall
 from cascade.verdicts import Verdict
 
-__all__ = ["Narration", "confidence", "dollars", "one_line", "printable"]
+__all__ = ["Narration", "confidence", "dollars"]
 
 SHORT = 200
 

@@ -1,17 +1,17 @@
 """The two lanes of a comparison, and the ladders that its arms make of them."""
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cascade.cli.arms import ORACLE, SIMULATED_KEY, ArmRun
 from cascade.cli.options import RuntimeOptions
-from cascade.credentials import Credential
 from cascade.desk.suite import SuiteTask
+from cascade.desk.tasks import DeskTask
 from cascade.errors import ConfigError
 from cascade.evaluation.arms import ArmPlan
-from cascade.evaluation.frontier import OracleWire, oracle_served
+from cascade.evaluation.frontier import OracleWire, oracle_lane, oracle_served
 from cascade.lanes import Lane, home_lane
 from cascade.suites import Task
 
@@ -24,56 +24,73 @@ class Rungs:
 
     Attributes:
         home: The home lane.
-        frontier: The other one.
+        frontier: The other one; without an endpoint where the oracle plays it.
         options: Of the command.
-        keys: Of both; `None` takes those of the configuration.
+        wire: Which provider the oracle plays.
+        simulated: Whether it does.
     """
 
     home: Lane
     frontier: Lane
     options: RuntimeOptions
-    keys: dict[str, Credential] | None
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the desk's oracle plays the frontier."""
-        return self.keys is not None
+    wire: OracleWire
+    simulated: bool
 
     @contextmanager
     def opened(
-        self, plan: ArmPlan, *, shown: str, traces: Path, concurrency: int
+        self, plan: ArmPlan, *, shown: str, tasks: Sequence[Task], traces: Path, concurrency: int
     ) -> Generator[ArmRun]:
         """The runtime of an arm, still to be entered.
+
+        An oracle is served anew each time: one that had seen the tasks before would have their
+        prompts in its cache, and the arm that came first would pay for all.
 
         Args:
             plan: Of the arm.
             shown: What it is called while it runs.
+            tasks: That will be run.
             traces: Where it is recorded.
             concurrency: Trajectories under way at once.
         """
-        ladder = {
-            "home": (self.home,),
-            "frontier": (self.frontier,),
-            "both": (self.home, self.frontier),
-        }[plan.ladder]
-        policy = plan.policy.model_copy(update={"home_lane": None})
-        with self.options.runtime(
-            lanes=ladder,
-            policy=policy,
-            credentials=self.keys,
-            traces=traces,
-            max_trajectories=concurrency,
-        ) as runtime:
-            lane, *above = (self._planned(each) for each in ladder)
-            yield ArmRun(name=shown, lane=lane, above=tuple(above), policy=policy, runtime=runtime)
+        with self._served(tasks) if plan.ladder != "home" else nullcontext(self) as rungs:
+            ladder, planned = rungs.ladder(plan), self.ladder(plan)
+            policy = plan.policy.model_copy(update={"home_lane": None})
+            keys = None
+            if self.simulated:
+                keys = {**self.options.credentials((self.home,)), ORACLE: SIMULATED_KEY}
+            with self.options.runtime(
+                lanes=ladder,
+                policy=policy,
+                credentials=keys,
+                traces=traces,
+                max_trajectories=concurrency,
+            ) as runtime:
+                yield ArmRun(
+                    name=shown, lane=planned[0], above=planned[1:], policy=policy, runtime=runtime
+                )
 
-    def _planned(self, lane: Lane) -> Lane:
-        # Where the stand-in listens is another port each time, and no part of the plan.
-        is_stand_in = self.simulated and lane is self.frontier
-        return lane.model_copy(update={"endpoint": ""}) if is_stand_in else lane
+    def ladder(self, plan: ArmPlan) -> tuple[Lane, ...]:
+        """The lanes of an arm."""
+        match plan.ladder:
+            case "home":
+                return (self.home,)
+            case "frontier":
+                return (self.frontier,)
+            case "both":
+                return (self.home, self.frontier)
+
+    @contextmanager
+    def _served(self, tasks: Sequence[Task]) -> Generator["Rungs"]:
+        """The same with an endpoint behind the frontier."""
+        if not self.simulated:
+            yield self
+            return
+        with oracle_served(self.wire, _desk_tasks(tasks)) as lane:
+            # Where the stand-in listens is another port each time, and no part of the plan.
+            served = self.frontier.model_copy(update={"endpoint": lane.endpoint})
+            yield replace(self, frontier=served)
 
 
-@contextmanager
 def two_rungs(
     options: RuntimeOptions,
     *,
@@ -81,8 +98,8 @@ def two_rungs(
     frontier: str | None,
     wire: OracleWire,
     tasks: Sequence[Task],
-) -> Generator[Rungs]:
-    """The home lane and the frontier, the oracle being served where it is that.
+) -> Rungs:
+    """The home lane and the frontier.
 
     Args:
         options: Of the command.
@@ -97,21 +114,20 @@ def two_rungs(
     """
     lanes = options.lanes()
     lowest = home_lane(lanes, home).model_copy(update={"fallbacks": ()})
-    known = [task.desk for task in tasks if isinstance(task, SuiteTask)]
-    if frontier is None and len(known) == len(tasks):
-        frontier = ORACLE
-    if frontier != ORACLE:
+    all_known = len(_desk_tasks(tasks)) == len(tasks)
+    if frontier != ORACLE and (frontier is not None or not all_known):
         above = _above(lanes, lowest, frontier).model_copy(update={"fallbacks": ()})
-        yield Rungs(home=lowest, frontier=above, options=options, keys=None)
-        return
-    if len(known) < len(tasks):
+        return Rungs(home=lowest, frontier=above, options=options, wire=wire, simulated=False)
+    if not all_known:
         raise ConfigError(f"--frontier {ORACLE}: the oracle knows the suite `desk` only")
     if lowest.name == ORACLE:
         raise ConfigError(f"the home lane is called {ORACLE}, as the frontier is: rename it")
-    with oracle_served(wire, known) as lane:
-        stand_in = lane.model_copy(update={"tier": lowest.tier + 1})
-        keys = {**options.credentials((lowest,)), ORACLE: SIMULATED_KEY}
-        yield Rungs(home=lowest, frontier=stand_in, options=options, keys=keys)
+    stand_in = oracle_lane(wire, "").model_copy(update={"tier": lowest.tier + 1, "endpoint": ""})
+    return Rungs(home=lowest, frontier=stand_in, options=options, wire=wire, simulated=True)
+
+
+def _desk_tasks(tasks: Sequence[Task]) -> list[DeskTask]:
+    return [task.desk for task in tasks if isinstance(task, SuiteTask)]
 
 
 def _above(lanes: Sequence[Lane], home: Lane, name: str | None) -> Lane:

@@ -9,6 +9,8 @@ from cascade.steps import Prefix
 __all__ = ["budget_burn", "monologue", "no_change"]
 
 _FEWEST_WORDS = 8
+_ENOUGH_TO_TELL = 3
+"""Steps whose times show whether they are further and further apart."""
 
 
 def monologue(history: History) -> Finding | None:
@@ -59,15 +61,18 @@ def budget_burn(history: History) -> Finding | None:
     """A large share of a budget was used since the last progress.
 
     Where a tool can change something or reach a goal, progress is a change, a goal or a test
-    result, and things that were merely seen do not count. Pauses are nobody's fault.
+    result, or that a call has another result than the last time; things that were merely seen do
+    not count. Pauses are nobody's fault.
     """
     prefix = history.prefix
     everything = _shares(prefix, len(history.steps), prefix.tokens_used)
     # Looking back for the last progress is only worth it where all steps together would do.
-    if history.newest.waits or max(everything.values(), default=0) < history.settings.budget_share:
+    if max(everything.values(), default=0) < history.settings.budget_share:
         return None
     idle = _idle(history)
-    if not idle:
+    if not idle or idle[-1] != len(history.steps) - 1:
+        return None
+    if history.backs_off(idle[-_ENOUGH_TO_TELL:]):
         return None
     tokens = sum(history.steps[index].tokens for index in idle)
     shares = _shares(prefix, len(idle), tokens)
@@ -84,13 +89,16 @@ def budget_burn(history: History) -> Finding | None:
 
 
 def _idle(history: History) -> list[int]:
-    """Indices of the steps since the last progress, pauses left out, oldest first."""
+    """Indices of the steps since the last progress, without pauses and the looks after them."""
     tools = history.prefix.tools
     telling = any(tool.side_effect != "read" or tool.goal is not None for tool in tools)
     idle: list[int] = []
     for index in range(len(history.steps) - 1, -1, -1):
-        if history.steps[index].waits:
+        # What a pause is followed by is what was waited for.
+        if history.steps[index].waits or (index > 0 and history.steps[index - 1].waits):
             continue
+        if history.barriers[index]:
+            break
         told = not telling or history.shown[index - len(history.steps)].telling
         if told and history.brings_news(index, telling=telling):
             break

@@ -264,7 +264,7 @@ def test_after_the_last_span_the_higher_lane_stays():
         policy=policy, rules=Rules(monitors=(Stuck((1, 2, 3)),)),
     )  # fmt: skip
     assert lanes_of(run) == ["top", "top", "top", "top", "top"]
-    assert of(run, Decided)[1].decision.reasons == ("stuck", "latched")
+    assert of(run, Decided)[1].decision.reasons == ("stuck", "worth_it", "latched")
 
 
 def test_a_higher_lane_that_cannot_serve_leaves_a_stuck_step_to_the_home_lane():

@@ -1,12 +1,13 @@
 """Any policy on any ladder, whatever models and networks do: what always holds."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,7 @@ from cascade.messages import (
     ToolCall,
     ToolMessage,
     ToolResult,
+    UserMessage,
 )
 from cascade.monitors.milestones import Milestones
 from cascade.policy import (
@@ -75,6 +77,8 @@ from cascade.state import EMPTY, State
 from cascade.steps import Prefix
 from cascade.verdicts import Verdict
 
+T = TypeVar("T")
+
 MOST_ACTIONS = 3000
 NAMES = ("low", "mid", "top")
 SECRET = "jane.roe@example.com"
@@ -102,104 +106,123 @@ TOOLS = (
 )
 
 
-@st.composite
-def ladders(draw: st.DrawFn) -> tuple[Lane, ...]:
+@dataclass(frozen=True)
+class Chance:
+    """Draws of one example, all from its number: a failure is told by that number alone."""
+
+    rng: random.Random
+
+    def __call__(self, share: float) -> bool:
+        """Whether something happens that does in this share of cases."""
+        return self.rng.random() < share
+
+    def one(self, *choices: T) -> T:
+        """One of these."""
+        return self.rng.choice(choices)
+
+    def rarely(self, usual: T, *choices: T) -> T:
+        """One of *choices* now and then: what leaves few lanes must not be in every example."""
+        return self.rng.choice(choices) if self(0.12) else usual
+
+    def some(self, most: int, count: int) -> frozenset[int]:
+        """Up to *count* numbers from 1 to *most*."""
+        return frozenset(self.rng.randint(1, most) for _ in range(self.rng.randint(0, count)))
+
+
+def ladder(chance: Chance) -> tuple[Lane, ...]:
     """One to three lanes, the lowest first."""
-    names = NAMES[: draw(st.integers(1, 3))]
+    names = NAMES[: chance.one(1, 2, 2, 3, 3, 3)]
     return tuple(
         Lane(
             name=name,
             backend="scripted",
             model=f"model-{name}",
-            tier=draw(st.sampled_from([tier, max(tier - 1, 0)])),
-            locality=draw(st.sampled_from(["local", "remote", "private"])),
-            region=draw(st.sampled_from([None, "eu", "us"])),
-            data_classes=draw(st.sampled_from([None, None, (), ("personal",)])),
-            prices=draw(st.sampled_from([None, Prices.free(), PRICED])),
-            context_tokens=draw(st.sampled_from([None, None, 50, 100_000])),
-            profile=Profile(quality=draw(st.sampled_from([None, 0.9]))),
-            fallbacks=tuple(draw(st.lists(st.sampled_from(names), unique=True, max_size=2))),
+            tier=chance.rarely(tier, max(tier - 1, 0)),
+            locality=chance.rarely("remote" if tier else "local", "local", "remote", "private"),
+            region=chance.one(None, "eu", "us"),
+            data_classes=chance.rarely(None, (), ("personal",)),
+            prices=chance.one(None, Prices.free(), PRICED, PRICED) if tier else Prices.free(),
+            context_tokens=chance.rarely(None, 50, 100_000),
+            profile=Profile(quality=chance.one(None, 0.9)),
+            fallbacks=tuple(chance.rng.sample(names, chance.rng.randint(0, len(names)))),
         )
         for tier, name in enumerate(names)
     )
 
 
-routings = st.builds(
-    Routing,
-    execution=st.sampled_from(
-        ["hybrid", "hybrid", "hybrid", "local_only", "remote_only", "decision_only"]
-    ),
-    mode=st.sampled_from(["baseline", "difficulty", "controller", "hybrid"]),
-    strategy=st.sampled_from(["balanced", "quality", "cost", "latency"]),
-    pin=st.sampled_from([None, None, None, None, "low", "top"]),
-    regions=st.sampled_from([None, None, ("eu",)]),
-    data_classes=st.sampled_from([(), (), ("personal",)]),
-    unlisted=st.sampled_from(["open", "closed"]),
-    controller=st.sampled_from(NAMES),
-    controller_every=st.integers(1, 3),
-)
-escalations = st.builds(
-    Escalating,
-    enabled=st.sampled_from([True, True, True, False]),
-    damage=st.builds(Damage, read_usd=st.sampled_from([Decimal(0), Decimal(1)])),
-    span_steps=st.integers(1, 3),
-    spans=st.integers(0, 2),
-    cool_down_steps=st.integers(0, 2),
-    nudge=st.booleans(),
-    soft_confirmations=st.integers(1, 2),
-    p_harm=st.sampled_from([0.0, 0.2]),
-    restart=st.booleans(),
-    dead_end=st.sampled_from(["go_on", "halt"]),
-    calls_on_a_step=st.sampled_from([1, 2, 3, 5, 24]),
-    self_escalation=st.builds(SelfEscalation, enabled=st.booleans(), questions=st.integers(0, 3)),
-    review=st.builds(
-        Reviewing,
-        lane=st.sampled_from([None, *NAMES]),
-        reviews_of_a_claim=st.integers(1, 3),
-        on_failure=st.sampled_from(["escalate", "correct"]),
-        unknown=st.sampled_from(["open", "closed"]),
-        unknown_irreversible=st.sampled_from(["open", "closed"]),
-    ),
-)
-gatings = st.builds(
-    Gating,
-    confidence=st.builds(ConfidenceSettings, while_generating=st.booleans()),
-    agreement=st.builds(AgreementSettings, enabled=st.booleans(), samples=st.integers(1, 3)),
-    judge=st.builds(JudgeSettings, enabled=st.booleans(), lane=st.sampled_from([None, *NAMES])),
-    on_no_evidence=st.sampled_from(["pass", "escalate"]),
-)
-budgets = st.builds(
-    Budget,
-    steps=st.integers(1, 6),
-    tool_calls=st.sampled_from([0, 3, 200]),
-    tokens=st.sampled_from([None, None, 150, 600]),
-    usd=st.sampled_from([None, None, Decimal(0), Decimal("0.001")]),
-    wall_s=st.sampled_from([None, None, 40.0]),
-)
-policies = st.builds(
-    Policy,
-    budget=budgets,
-    max_redrafts=st.integers(0, 2),
-    retries=st.builds(Retries, on_a_lane=st.integers(1, 2), on_a_step=st.integers(1, 6)),
-    commit_deltas=st.booleans(),
-    routing=routings,
-    gates=gatings,
-    escalation=escalations,
-    schedule=st.one_of(
-        st.none(),
-        st.none(),
-        st.builds(AtRandom, rate=st.sampled_from([0.0, 0.3, 1.0])),
-        st.builds(Every, steps=st.integers(1, 3)),
-        st.builds(First, steps=st.integers(0, 2)),
-    ),
-    handoff=st.builds(
-        HandingOver,
-        up=st.sampled_from(["packet", "transcript"]),
-        down=st.sampled_from(["transcript", "digest"]),
-        packet_tokens=st.sampled_from([50, 6000]),
-    ),
-    redaction=st.builds(Redacting, enabled=st.booleans(), recognisers=st.just(("contacts",))),
-)
+def routing(chance: Chance) -> Routing:
+    """Any constraints and preferences."""
+    return Routing(
+        execution=chance.rarely("hybrid", "local_only", "remote_only", "decision_only"),
+        mode=chance.one("baseline", "baseline", "difficulty", "controller", "hybrid"),
+        strategy=chance.one("balanced", "quality", "cost", "latency"),
+        pin=chance.rarely(None, "low", "top"),
+        regions=chance.rarely(None, ("eu",)),
+        data_classes=chance.rarely((), ("personal",)),
+        unlisted=chance.one("open", "closed"),
+        controller=chance.one(*NAMES),
+        controller_every=chance.one(1, 2, 3),
+    )
+
+
+def escalating(chance: Chance) -> Escalating:
+    """Any scopes and limits."""
+    return Escalating(
+        enabled=not chance(0.05),
+        damage=Damage(read_usd=chance.one(Decimal(0), Decimal(1), Decimal(1))),
+        span_steps=chance.one(1, 2, 3),
+        spans=chance.one(0, 1, 2),
+        cool_down_steps=chance.one(0, 1, 2),
+        nudge=chance(0.5),
+        soft_confirmations=chance.one(1, 2),
+        p_harm=chance.one(0.0, 0.2),
+        restart=chance(0.2),
+        dead_end=chance.one("go_on", "halt"),
+        calls_on_a_step=chance.rarely(24, 1, 2, 3, 5),
+        self_escalation=SelfEscalation(enabled=not chance(0.2), questions=chance.one(0, 2, 3)),
+        review=Reviewing(
+            lane=chance.rarely(None, *NAMES),
+            reviews_of_a_claim=chance.one(1, 2, 3),
+            on_failure=chance.one("escalate", "correct"),
+            unknown=chance.one("open", "closed"),
+            unknown_irreversible=chance.one("open", "closed"),
+        ),
+    )
+
+
+def policy_of(chance: Chance) -> Policy:
+    """Any policy."""
+    return Policy(
+        budget=Budget(
+            steps=chance.one(2, 5, 8),
+            tool_calls=chance.rarely(200, 0, 3),
+            tokens=chance.rarely(None, 150, 600),
+            usd=chance.rarely(None, Decimal(0), Decimal("0.001")),
+            wall_s=chance.rarely(None, 40.0),
+        ),
+        max_redrafts=chance.one(0, 1, 2),
+        retries=Retries(on_a_lane=chance.one(1, 2), on_a_step=chance.one(1, 3, 6)),
+        commit_deltas=chance(0.2),
+        routing=routing(chance),
+        gates=Gating(
+            confidence=ConfidenceSettings(while_generating=chance(0.5)),
+            agreement=AgreementSettings(enabled=chance(0.3), samples=chance.one(1, 3)),
+            judge=JudgeSettings(enabled=chance(0.3), lane=chance.rarely(None, *NAMES)),
+            on_no_evidence=chance.one("pass", "escalate"),
+        ),
+        escalation=escalating(chance),
+        schedule=chance.one(
+            None, None, None, AtRandom(rate=chance.one(0.0, 0.3, 1.0)),
+            Every(steps=chance.one(1, 2, 3)), First(steps=chance.one(0, 2)),
+        ),
+        handoff=HandingOver(
+            up=chance.one("packet", "packet", "transcript"),
+            down=chance.one("transcript", "digest"),
+            packet_tokens=chance.one(50, 6000),
+        ),
+        redaction=Redacting(enabled=chance(0.4), recognisers=("contacts",)),
+    )  # fmt: skip
+
 
 failures: tuple[FailureKind, ...] = get_args(FailureKind)
 SAID = (
@@ -219,8 +242,8 @@ class Reply:
 
     said: str
     opinion: str
-    failure: FailureKind | None
-    listened: bool
+    failure: FailureKind | None = None
+    listened: bool = False
 
     def draft(self, hop: int) -> Draft:
         """For a step."""
@@ -298,14 +321,22 @@ def _made(*parts: Any, **fields: Any) -> Draft:
     )
 
 
-replies = st.builds(
-    Reply,
-    said=st.sampled_from(SAID),
-    opinion=st.sampled_from(OPINIONS),
-    failure=st.one_of(st.none(), st.none(), st.none(), st.sampled_from(failures)),
-    listened=st.booleans(),
-)
-LAST = Reply(said="answer", opinion="on track", failure=None, listened=False)
+def reply_of(chance: Chance, usual: float) -> Reply:
+    """What comes next; a share of it is as it should be."""
+    if chance(usual):
+        return Reply(
+            said=chance.one("look", "write", "send", "ask_expert"),
+            opinion=chance.one("on track", "advice", "yes"),
+        )
+    return Reply(
+        said=chance.one(*SAID),
+        opinion=chance.one(*OPINIONS),
+        failure=chance.one(*failures) if chance(0.2) else None,
+        listened=chance(0.3),
+    )
+
+
+LAST = Reply(said="answer", opinion="on track")
 
 
 @dataclass(frozen=True)
@@ -355,27 +386,43 @@ class Signs:
                 )
 
 
-some_steps = st.frozensets(st.integers(1, 5), max_size=3)
-scores = st.lists(st.sampled_from([None, 0.0, 0.3, 0.5, 0.9]), max_size=4).map(tuple)
+def _told(event: Event) -> str:
+    words = f"{event.seq} {event.kind}"
+    match event:
+        case Decided():
+            made = event.decision
+            words += f" {made.purpose} on {made.lane}, {made.scope}: {made.reasons}"
+        case Drafted():
+            said = [call.name for call in event.draft.message.calls] or event.draft.message.text
+            words += f" by {event.lane}: {said}, accepted: {event.accepted} {event.rejection or ''}"
+        case Failed():
+            words += f" on {event.lane}: {event.failure}"
+        case ToolFinished():
+            words += f" {event.result.name}: {event.outcome}"
+        case Finished():
+            words += f" {event.outcome}: {event.reason}"
+        case _:
+            words += f" {event.model_dump(exclude_defaults=True, exclude={'seq', 'at', 'kind'})}"
+    return words[:300]
 
 
-@st.composite
-def all_rules(draw: st.DrawFn) -> Rules:
+def rules_for(chance: Chance) -> Rules:
     """Monitors and gates of any kind, or none."""
-    if draw(st.integers(0, 5)) == 0:
+    if chance(0.1):
         return Rules()
     milestones = MilestoneSettings(
-        claims=draw(st.booleans()),
-        irreversible=draw(st.booleans()),
-        first_write_after_reads=draw(st.sampled_from([None, 1])),
-        span_ends=draw(st.booleans()),
+        claims=chance(0.5),
+        irreversible=not chance(0.2),
+        first_write_after_reads=chance.one(None, 1),
+        span_ends=chance(0.5),
     )
-    signs = Signs(hard=draw(some_steps), soft=draw(some_steps))
-    gates = (SchemaGate(), Scores(draw(scores)), Own(draw(some_steps)))
+    signs = Signs(hard=chance.some(6, 2), soft=chance.some(6, 3))
+    scores = Scores(tuple(chance.one(None, 0.0, 0.0, 0.3, 0.5, 0.9) for _ in range(4)))
+    gates = (SchemaGate(), scores, Own(chance.some(8, 1)))
     return Rules(monitors=(signs, Milestones(milestones)), gates=gates)
 
 
-@dataclass
+@dataclass(repr=False)
 class Play:
     """A trajectory driven to its end, and everything that was asked for on the way."""
 
@@ -393,6 +440,14 @@ class Play:
     ran: Counter[str] = field(default_factory=Counter[str])
     """By id of a tool call, how often it was run to its end."""
     waited: Any = AT
+
+    def __repr__(self) -> str:
+        """The lanes, the settings that are not the default, and what happened."""
+        head = self.state.head()
+        lanes = [each.model_dump(exclude_defaults=True) for each in head.lanes]
+        policy = head.policy.model_dump(exclude_defaults=True)
+        told = "\n".join(map(_told, self.events))
+        return f"{lanes}\n{policy}\n{self.rules}\n{self.cuts} {self.kills}\n{told}"[:7000]
 
     def append(self, event: Event) -> None:
         """Makes an event part of the log; the process may die after it."""
@@ -455,29 +510,31 @@ class Play:
         )
 
 
-@st.composite
-def plays(draw: st.DrawFn, *, stopping: bool = True) -> Play:
+def played(number: int) -> Play:
     """Any policy on any ladder with anything that may happen."""
-    lanes = draw(ladders())
-    policy = draw(policies)
-    own_names = draw(st.sampled_from([(), (), ("ask_expert",), ("escalate",), OURS]))
+    chance = Chance(random.Random(number))
+    lanes, policy = ladder(chance), policy_of(chance)
+    own_names = chance.rarely((), ("ask_expert",), ("escalate",), OURS)
     head = started(policy, lanes).model_copy(
         update={
+            "task": UserMessage.of(f"Write to {SECRET}."),
             "tools": (*TOOLS, *(tool(name, "write") for name in own_names)),
-            "resettable": draw(st.booleans()),
-            "data_classes": draw(st.sampled_from([(), (), ("personal",), ("secret",)])),
-            "seed": draw(st.integers(0, 3)),
+            "resettable": chance(0.5),
+            "data_classes": chance.rarely((), ("personal",), ("secret",)),
+            "seed": chance.one(0, 1, 2),
         }
     )
-    few = st.frozensets(st.integers(1, 30), max_size=2)
-    none: st.SearchStrategy[frozenset[int]] = st.just(frozenset())
+    usual = chance.one(0.3, 0.7)
     play = Play(
-        rules=draw(all_rules()),
-        replies=draw(st.lists(replies, max_size=30)),
-        cuts=draw(few if stopping else none),
-        kills=draw(few if stopping else none),
+        rules=rules_for(chance),
+        replies=[reply_of(chance, usual) for _ in range(chance.rng.randint(0, 40))],
+        cuts=chance.some(20, 2) if chance(0.4) else frozenset(),
+        kills=chance.some(60, 2) if chance(0.4) else frozenset(),
     )
     return play.run(head)
+
+
+numbers = st.integers(0, 2**32)
 
 
 def every(examples: int) -> settings:
@@ -493,8 +550,9 @@ def of(play: Play, kind: Any) -> list[Any]:
 
 
 @every(150)
-@given(plays())
-def test_every_trajectory_ends_and_no_step_makes_more_calls_than_it_may(play: Play):
+@given(numbers)
+def test_every_trajectory_ends_and_no_step_makes_more_calls_than_it_may(number: int):
+    play = played(number)
     assert play.state.finished is not None
     most = play.state.head().policy.escalation.calls_on_a_step
     made: Counter[int] = Counter()
@@ -504,8 +562,9 @@ def test_every_trajectory_ends_and_no_step_makes_more_calls_than_it_may(play: Pl
 
 
 @every(150)
-@given(plays())
-def test_a_call_is_run_once_and_none_is_lost(play: Play):
+@given(numbers)
+def test_a_call_is_run_once_and_none_is_lost(number: int):
+    play = played(number)
     state = play.state
     specs = state.specs
     for event in of(play, ToolStarted):
@@ -521,8 +580,9 @@ def test_a_call_is_run_once_and_none_is_lost(play: Play):
 
 
 @every(150)
-@given(plays())
-def test_no_budget_is_passed_by_more_than_the_call_that_reached_it(play: Play):
+@given(numbers)
+def test_no_budget_is_passed_by_more_than_the_call_that_reached_it(number: int):
+    play = played(number)
     budget = play.state.head().policy.budget
     assert play.state.steps_done <= (budget.steps or 0)
     assert budget.tool_calls is None or play.state.tool_calls <= budget.tool_calls
@@ -549,8 +609,9 @@ def may_serve(lane: Lane, state: State, classes: frozenset[str]) -> bool:
 
 
 @every(300)
-@given(plays())
-def test_no_call_goes_where_it_must_not(play: Play):
+@given(numbers)
+def test_no_call_goes_where_it_must_not(number: int):
+    play = played(number)
     head = play.state.head()
     assert head.policy.routing.execution != "decision_only" or not play.calls
     specs = {spec.name: spec for spec in head.tools}
@@ -563,8 +624,9 @@ def test_no_call_goes_where_it_must_not(play: Play):
 
 
 @every(150)
-@given(plays())
-def test_every_token_and_cent_is_in_one_account(play: Play):
+@given(numbers)
+def test_every_token_and_cent_is_in_one_account(number: int):
+    play = played(number)
     ledger = play.state.ledger
     spent = [
         event
@@ -592,8 +654,9 @@ def accepted_part(state: State, lane: str) -> list[Message]:
 
 
 @every(300)
-@given(plays())
-def test_what_a_lane_sees_only_grows_and_holds_every_call_with_its_result(play: Play):
+@given(numbers)
+def test_what_a_lane_sees_only_grows_and_holds_every_call_with_its_result(number: int):
+    play = played(number)
     seen: dict[str, tuple[int, list[Message], Any]] = {}
     for state, action in play.calls:
         if action.purpose != "draft":
@@ -608,7 +671,7 @@ def test_what_a_lane_sees_only_grows_and_holds_every_call_with_its_result(play: 
         now = (action.view.system, action.view.tools, action.view.output)
         if restarts == state.restarted:
             assert part[: len(before)] == before
-            assert head in {None, now} if head is None else head == now
+            assert head is None or head == now
         seen[lane] = (state.restarted, part, now)
         check_pairs(messages)
 
@@ -627,8 +690,20 @@ def check_pairs(messages: Sequence[Message]) -> None:
 
 
 @every(300)
-@given(plays())
-def test_signed_reasoning_stays_behind_what_it_was_signed_over(play: Play):
+@given(numbers)
+def test_what_is_to_be_redacted_is_shown_to_nobody_elsewhere(number: int):
+    play = played(number)
+    redaction = play.state.head().policy.redaction
+    for _, action in play.calls:
+        if redaction.enabled and action.lane.locality in redaction.localities:
+            said = [message.model_dump_json() for message in action.view.messages]
+            assert SECRET not in "".join((*said, action.view.system or ""))
+
+
+@every(300)
+@given(numbers)
+def test_signed_reasoning_stays_behind_what_it_was_signed_over(number: int):
+    play = played(number)
     by_hop = {action.request.hop: (state, action) for state, action in play.calls}
     for event in of(play, Drafted):
         message = event.draft.message
@@ -658,8 +733,9 @@ def holds(shown: Sequence[Message], message: AssistantMessage, state: State) -> 
 
 
 @every(150)
-@given(plays())
-def test_the_log_says_it_all(play: Play):
+@given(numbers)
+def test_the_log_says_it_all(number: int):
+    play = played(number)
     lines = [encode(event) for event in play.events]
     read = [decode(line) for line in lines]
     assert [encode(event) for event in read] == lines
@@ -672,8 +748,9 @@ def test_the_log_says_it_all(play: Play):
 
 
 @every(200)
-@given(plays())
-def test_a_decision_says_why_and_what_else_there_was(play: Play):
+@given(numbers)
+def test_a_decision_says_why_and_what_else_there_was(number: int):
+    play = played(number)
     assert set(get_args(ReasonCode)) == set(REASONS)
     assert set(get_args(Exclusion)) == set(EXCLUSIONS)
     names = [lane.name for lane in play.state.head().lanes]
@@ -689,11 +766,9 @@ def test_a_decision_says_why_and_what_else_there_was(play: Play):
 
 
 @every(150)
-@given(plays())
-def test_nothing_irreversible_is_done_that_a_review_found_wrong(play: Play):
-    for event in of(play, Finished):
-        assert event.outcome in {"completed", "budget_exhausted", "failed", "halted", "decided"}
-    accepted = {step.message.calls for step in play.state.steps}
+@given(numbers)
+def test_nothing_irreversible_is_done_that_a_review_found_wrong(number: int):
+    play = played(number)
     reviews: list[tuple[int, bool]] = []
     held: Drafted | None = None
     for event in play.events:
@@ -704,7 +779,7 @@ def test_nothing_irreversible_is_done_that_a_review_found_wrong(play: Play):
         elif event.kind == "judged" and event.accepted and held is not None:
             calls = held.draft.message.calls
             if any(call.name == "send" for call in calls) and reviews:
-                assert reviews[-1][1], accepted
+                assert reviews[-1][1]
 
 
 @every(100)
@@ -720,7 +795,7 @@ def test_a_higher_risk_never_keeps_a_step_that_a_lower_one_gives_away(
     low = Lane(name="low", backend="s", model="m", locality="local", prices=Prices.free())
     top = Lane(name="top", backend="s", model="m", tier=1, locality="remote", prices=prices)
     escalation = Escalating(damage=Damage(read_usd=damage_usd), p_harm=p_harm)
-    reply = Reply(said="look", opinion="", failure=None, listened=False)
+    reply = Reply(said="look", opinion="")
 
     def goes_up(p_fail: float) -> bool:
         rules = Rules(gates=(Scores((None, p_fail)),))
@@ -733,7 +808,7 @@ def test_a_higher_risk_never_keeps_a_step_that_a_lower_one_gives_away(
 
 
 def test_a_stop_and_a_death_in_every_place_are_among_the_examples():
-    reply = Reply(said="look", opinion="", failure=None, listened=False)
+    reply = Reply(said="look", opinion="")
     for number in range(1, 12):
         play = Play(rules=Rules(), replies=[reply] * 3, kills=frozenset({number}))
         play.run(started().model_copy(update={"tools": TOOLS}))

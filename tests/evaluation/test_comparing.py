@@ -113,10 +113,13 @@ def test_differences_are_paired_and_against_baselines_only():
 
 def test_more_seeds_of_one_task_stay_together():
     def runs(name: str, *, twice: bool) -> ArmRuns:
-        seeds = (0, 1) if twice else (0,)
         return arm(
             name,
-            *(made_attempt(t, success=t in "ab", seed=s, local=1) for t in TASKS for s in seeds),
+            *(
+                made_attempt(task, success=task in "ab", seed=seed, local=1)
+                for task in TASKS
+                for seed in ((0, 1) if twice else (0,))
+            ),
         )
 
     once = compare_arms([runs("cascade", twice=False)], rounds=300)[0]

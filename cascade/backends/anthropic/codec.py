@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cascade.backends.anthropic.bound import UNSENT, Sent, sent
 from cascade.backends.anthropic.breakpoints import with_breakpoints
 from cascade.backends.anthropic.encoding import encoded
 from cascade.backends.anthropic.frame import Frame, cache_control, frame_of
@@ -18,6 +19,7 @@ from cascade.messages import Message, Origin
 __all__ = ["MessagesCodec"]
 
 _MOST_FRAMES = 256
+_MOST_CALLS = 4096
 
 _FrameKey = tuple[str | None, tuple[int, ...], int]
 
@@ -49,6 +51,8 @@ class MessagesCodec:
         # trajectories of a process share it with their tools, which are kept with it so that no
         # others can get their identity.
         self._frames: dict[_FrameKey, tuple[Frame, tuple[ToolSpec, ...], OutputSchema | None]] = {}
+        # By trajectory and hop, from the writing of a request to the end of its answer.
+        self._sent: dict[tuple[str, int], Sent] = {}
 
     def message(self, message: Message, *, plain: bool) -> Encoded:
         """One message, the same bytes each time."""
@@ -57,15 +61,29 @@ class MessagesCodec:
 
     def body(self, fragments: Sequence[bytes], view: View, request: Request) -> bytes:
         """The whole request body around the encoded messages of *view*."""
+        frame = self._frame(view)
+        written = sent(view, fragments, frame, self._origin, plain=self._plain)
+        self._remember(view, request, written)
+        fragments = written.shown(fragments)
         if self._mark is not None:
             fragments = with_breakpoints(fragments, self._mark)
         members = json_bytes(self._plan(view, request).members)
-        head = self._frame(view).head
+        head = frame.head
         return members[:-1] + b"," + head + b'"messages":[' + b",".join(fragments) + b"]}"
 
     def dropped(self, view: View, request: Request) -> tuple[Dropped, ...]:
-        """What of the request itself (sampling, effort) is not in the body, and why."""
-        return self._plan(view, request).dropped
+        """What is not in the body that was written for that request, and why.
+
+        That is sampling and effort, and signed reasoning that does not fit where it stands.
+        """
+        dropped = self._plan(view, request).dropped
+        strangers = self._written(view, request).strangers
+        if not strangers:
+            return dropped
+        count = sum(
+            part.kind == "reasoning" for index in strangers for part in view.messages[index].parts
+        )
+        return (*dropped, Dropped(what="reasoning", why="foreign_origin", count=count))
 
     def reader(self, view: View, request: Request) -> MessagesReader:
         """A reader for the answer to that request."""
@@ -75,7 +93,20 @@ class MessagesCodec:
             frame=self._frame(view),
             origin=self._origin,
             backend=self._lane.backend,
+            sent=lambda: self._written(view, request),
         )
+
+    def _plain(self, message: Message) -> bytes:
+        (fragment,) = self.message(message, plain=True).fragments
+        return fragment
+
+    def _remember(self, view: View, request: Request, written: Sent) -> None:
+        if len(self._sent) >= _MOST_CALLS:
+            del self._sent[next(iter(self._sent))]
+        self._sent[view.trajectory_id, request.hop] = written
+
+    def _written(self, view: View, request: Request) -> Sent:
+        return self._sent.get((view.trajectory_id, request.hop), UNSENT)
 
     def _frame(self, view: View) -> Frame:
         key = (view.system, tuple(map(id, view.tools)), id(view.output))
@@ -103,4 +134,5 @@ class MessagesCodec:
             settings=self._settings,
             thinking_types=self._thinking_types,
             origin=self._origin,
+            strangers=self._written(view, request).strangers,
         )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pydantic_core import from_json
 
 from cascade.backends.anthropic.blocks import Block
+from cascade.backends.anthropic.bound import AFTER
 from cascade.backends.anthropic.encoding import kept, plain_blocks
 from cascade.backends.anthropic.frame import Frame
 from cascade.backends.remote.calls import CallIds, call_as_text, read_call
@@ -54,12 +55,13 @@ def draft_of(
     origin: Origin,
     usage: Usage,
     timing: Timing,
+    after: str | None = None,
 ) -> Draft:
-    """The draft that a complete answer amounts to."""
+    """The draft that a complete answer amounts to; *after* marks what it was signed over."""
     reading = _Reading(view, request, frame)
     for block in blocks:
         reading.take(block, is_cut=answer.stop_reason == "max_tokens" and block is blocks[-1])
-    message = reading.message(origin)
+    message = reading.message(origin, after)
     reason = _FINISH_REASONS.get(answer.stop_reason or "")
     dropped = Dropped(what="reasoning", why="not_accepted", count=answer.refused_blocks)
     return Draft(
@@ -119,7 +121,7 @@ class _Reading:
             return
         self._keep(block)
 
-    def message(self, origin: Origin) -> AssistantMessage:
+    def message(self, origin: Origin, after: str | None) -> AssistantMessage:
         """The message, with its own form where that can go back as it is."""
         if self._answer is not None and self.problem is None and not self._call_parts():
             thoughts = [part for part in self._parts if isinstance(part, Reasoning)]
@@ -137,7 +139,9 @@ class _Reading:
             self._parts[place] = thought.model_copy(
                 update={"artefact": Artefact(origin=origin, raw={"block": block})}
             )
-        return AssistantMessage(parts=tuple(self._parts), artefact=kept(origin, content))
+        # Without thoughts nothing is signed, and the turn goes back wherever it stands.
+        mark = {AFTER: after} if self._thoughts and after is not None else {}
+        return AssistantMessage(parts=tuple(self._parts), artefact=kept(origin, content, **mark))
 
     def _call_parts(self) -> list[ToolCall]:
         return [part for part in self._parts if isinstance(part, ToolCall)]

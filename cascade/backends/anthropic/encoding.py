@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic import JsonValue
+
 from cascade.backends.remote.codec import Encoded
 from cascade.backends.remote.names import wire_name
 from cascade.backends.remote.placeholders import EMPTY
@@ -26,9 +28,9 @@ from cascade.messages import (
 __all__ = ["encoded", "kept", "own_content", "plain_blocks"]
 
 
-def kept(origin: Origin, content: str) -> Artefact:
+def kept(origin: Origin, content: str, **more: JsonValue) -> Artefact:
     """A whole message's content array, as JSON text, for the place that it came from."""
-    return Artefact(origin=origin, raw={"content": content})
+    return Artefact(origin=origin, raw={"content": content, **more})
 
 
 def own_content(message: AssistantMessage, origin: Origin) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 from pydantic import JsonValue
@@ -37,6 +38,7 @@ class Frame:
 
     Attributes:
         head: JSON members `system` and `tools`, each followed by a comma.
+        digest: Of both, without the marks of the cache, which no signature is bound to.
         answer_form: How the final answer gets its form.
         output_format: For `output_config.format`.
         answer_tool: Name of the tool that takes the final answer.
@@ -45,6 +47,7 @@ class Frame:
     """
 
     head: bytes
+    digest: bytes
     answer_form: AnswerForm
     output_format: dict[str, JsonValue] | None
     answer_tool: str | None
@@ -80,8 +83,11 @@ def frame_of(
     if view.output is not None and form == "prompt":
         system = system_asking_for(view.output, system)
     native = schema if form == "native" else None
+    mark = cache_control(settings)
+    bare = _head(system, tools, None)
     return Frame(
-        head=_head(system, tools, cache_control(settings)),
+        head=bare if mark is None else _head(system, tools, mark),
+        digest=sha256(bare).digest(),
         answer_form=form,
         output_format=None
         if native is None

@@ -1,6 +1,6 @@
 """How one call is made: thinking, effort, sampling and what of the request is left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ def plan_of(
     settings: AnthropicSettings,
     thinking_types: tuple[ThinkingType, ...],
     origin: Origin,
+    strangers: Container[int] = (),
 ) -> Plan:
     """The plan of a call.
 
@@ -54,13 +55,14 @@ def plan_of(
         settings: Of the lane.
         thinking_types: What the model accepts.
         origin: Of the lane.
+        strangers: Indices of its own turns that are shown like those from elsewhere.
     """
     thinking, effort_lost = _thinking(
         settings,
         thinking_types,
         most=request.max_output_tokens,
         forced=frame.answer_form == "tool",
-        is_lost=lambda: lacks_thinking(view, origin),
+        is_lost=lambda: lacks_thinking(view, origin, strangers),
     )
     is_off = thinking is not None and thinking["type"] in {"disabled", "between_tools"}
     effort = request.effort
@@ -89,7 +91,7 @@ def plan_of(
     return Plan(members=members | sampled, dropped=tuple(dropped))
 
 
-def lacks_thinking(view: View, origin: Origin) -> bool:
+def lacks_thinking(view: View, origin: Origin, strangers: Container[int] = ()) -> bool:
     """Whether the round of tool calls that is to go on comes without its signed thoughts.
 
     A model that thinks by budget refuses that. The turn that began the round has to begin with a
@@ -101,7 +103,8 @@ def lacks_thinking(view: View, origin: Origin) -> bool:
 
     def content(index: int) -> str | None:
         turn = turns[index]
-        if index < view.plain_until or not isinstance(turn, AssistantMessage):
+        is_plain = index < view.plain_until or index in strangers
+        if is_plain or not isinstance(turn, AssistantMessage):
             return None
         return own_content(turn, origin)
 

@@ -1,12 +1,13 @@
 """Reads an answer of the Messages API: a stream of events, or one body."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Any
 
 from pydantic_core import from_json
 
 from cascade.backends.anthropic.blocks import Block
+from cascade.backends.anthropic.bound import Sent
 from cascade.backends.anthropic.drafts import Answer, draft_of
 from cascade.backends.anthropic.frame import Frame
 from cascade.backends.anthropic.spans import members, pieces
@@ -32,13 +33,21 @@ class MessagesReader:
     """One answer under way."""
 
     def __init__(
-        self, *, view: View, request: Request, frame: Frame, origin: Origin, backend: str
+        self,
+        *,
+        view: View,
+        request: Request,
+        frame: Frame,
+        origin: Origin,
+        backend: str,
+        sent: Callable[[], Sent],
     ) -> None:
         self._view = view
         self._request = request
         self._frame = frame
         self._origin = origin
         self._backend = backend
+        self._sent = sent
         self._answer = Answer()
         self._blocks: dict[int, Block] = {}
         self._counts: dict[str, int] = {}
@@ -124,6 +133,7 @@ class MessagesReader:
             origin=self._origin,
             usage=self.usage,
             timing=timing,
+            after=self._sent().after,
         )
 
     def _take(self, kind: str, payload: dict[str, Any]) -> Iterable[Delta]:

@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from anthropic_wire import TOOL, request_of, results_for
+from anthropic_wire import TOOL, request_of, results_for, unmarked
 
 from cascade.backends import backend_for
 from cascade.backends.anthropic import ANTHROPIC, anthropic_backend
@@ -132,7 +132,9 @@ async def test_a_refused_signature_is_told_and_a_plain_view_is_accepted():
         Turn(thinking="Hm.", calls=(CALL,)), Turn(thinking="Hm.", text="A."), Turn(text="B.")
     )
     async with _opened(simulation) as (backend, _):
-        messages = list(await _trajectory(backend, 1))
+        question, said, results = await _trajectory(backend, 1)
+        assert said.role == "assistant"
+        messages: list[Message] = [question, unmarked(said), results]
         changed = replace(VIEW, system="Something else.", messages=messages)
         with pytest.raises(BackendError, match="bound to a different conversation") as caught:
             await _asked(backend, changed, hop=2)

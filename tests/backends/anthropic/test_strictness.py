@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from anthropic_wire import TOOL, foreign_turns, request_of, results_for
-from hypothesis import given
+from anthropic_wire import TOOL, foreign_turns, request_of, results_for, unmarked
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
@@ -16,6 +16,7 @@ from cascade.exchange import Draft, OutputSchema, Timing, View
 from cascade.lanes import Capabilities, Lane
 from cascade.messages import (
     AssistantMessage,
+    Content,
     Image,
     Message,
     Origin,
@@ -39,6 +40,7 @@ FORM = OutputSchema(
 )
 DOTTED = TOOL.model_copy(update={"name": "files.read"})
 PICTURE = Image(media_type="image/png", data="iVBORw0KGgo=")
+LOOKS_UP = Turn(thinking="Hm.", calls=(Calls(name="look_up", arguments={"key": "A"}),))
 VARIANTS: Sequence[dict[str, Any]] = (
     {},
     {"thinking": "disabled"},
@@ -136,64 +138,139 @@ _turns = st.builds(
 
 
 @st.composite
-def lanes(draw: st.DrawFn) -> Lane:
-    """Any model of the simulation, by any of the variants, for one of two accounts."""
+def lanes(draw: st.DrawFn, twin: Lane | None = None) -> Lane:
+    """Any model of the simulation, by any of the variants, for one of two accounts.
+
+    Or a lane of the model and account of *twin*.
+    """
     return lane_of(
-        draw(st.sampled_from(sorted(MODELS))),
-        account=draw(st.sampled_from(["acme", "other"])),
+        draw(st.sampled_from(sorted(MODELS))) if twin is None else twin.model,
+        account=draw(st.sampled_from(["acme", "other"])) if twin is None else twin.account,
         forced=draw(st.booleans()),
         **draw(st.sampled_from(VARIANTS)),
     )
 
 
-def _answers(data: st.DataObject, said: AssistantMessage) -> ToolMessage:
-    """Results of every sort: with a text, a picture, nothing; good or bad."""
-    parts = st.sampled_from([(Text(text="found"),), (), (Text(text=" "),), (PICTURE,)])
+_Parts = tuple[Content, ...]
+_results: st.SearchStrategy[tuple[_Parts, bool]] = st.tuples(
+    st.sampled_from([(Text(text="found"),), (), (Text(text=" "),), (PICTURE,)]), st.booleans()
+)
+"""Results of every sort: with a text, a picture, nothing; good or bad."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step of a trajectory does.
+
+    Attributes:
+        lane: Which lane is asked, as an index.
+        turn: What its model says.
+        foreign: Said by a lane of another provider instead.
+        forgets: Whether the lane's blocks are left out up to here, as after a refusal.
+        aside: Whether the lane alone is shown a message of its own first.
+        results: For the calls, at least as many.
+        goes_on: Whether a word of the user follows.
+    """
+
+    lane: int = 0
+    turn: Turn = LOOKS_UP
+    foreign: AssistantMessage | None = None
+    forgets: bool = False
+    aside: bool = False
+    results: tuple[tuple[_Parts, bool], ...] = (((Text(text="found"),), False),) * 3
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A trajectory over some lanes."""
+
+    lanes: tuple[Lane, ...]
+    steps: tuple[Step, ...]
+    output: OutputSchema | None = None
+    system: str | None = "You look things up."
+    effort: str | None = None
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """Up to six steps over up to three lanes; two of one model and account are not rare."""
+    choices = draw(st.lists(lanes(), min_size=1, max_size=2))
+    if draw(st.booleans()):
+        choices.append(draw(lanes(choices[0])))
+    seldom = st.integers(0, 5).map(lambda number: number == 0)
+    steps = [
+        Step(
+            lane=draw(st.integers(0, len(choices) - 1)),
+            turn=draw(_turns),
+            foreign=draw(foreign_turns(turn=turn)) if draw(seldom) else None,
+            forgets=draw(seldom),
+            aside=draw(seldom),
+            results=tuple(draw(st.lists(_results, min_size=3, max_size=3))),
+            goes_on=draw(seldom),
+        )
+        for turn in range(draw(st.integers(1, 6)))
+    ]
+    return Story(
+        lanes=tuple(choices),
+        steps=tuple(steps),
+        output=draw(st.sampled_from([None, FORM])),
+        system=draw(st.sampled_from([None, "You look things up.", " "])),
+        effort=draw(st.sampled_from([None, "low", "max"])),
+    )
+
+
+def _answers(step: Step, said: AssistantMessage) -> ToolMessage:
     return ToolMessage(
         parts=tuple(
-            ToolResult(
-                call_id=call.id,
-                name=call.name,
-                parts=data.draw(parts),
-                is_error=data.draw(st.booleans()),
-            )
-            for call in said.calls
+            ToolResult(call_id=call.id, name=call.name, parts=parts, is_error=is_error)
+            for call, (parts, is_error) in zip(said.calls, step.results, strict=False)
         )
     )
 
 
-@given(data=st.data())
-def test_no_trajectory_over_any_lanes_is_refused(data: st.DataObject):
+def _twins(first: dict[str, Any], second: dict[str, Any], *steps: Step) -> Story:
+    """A trajectory over two lanes of one model and account."""
+    both = (lane_of("claude-opus-5-5", **first), lane_of("claude-opus-5-5", **second))
+    return Story(lanes=both, steps=steps, output=FORM)
+
+
+@given(story=stories())
+@example(story=_twins({}, {"forced": True}, Step(), Step(lane=1), Step()))
+@example(story=_twins({}, {"strict_tools": False}, Step(), Step(lane=1), Step(), Step(lane=1)))
+@example(story=_twins({}, {}, Step(forgets=True), Step(), Step(lane=1, forgets=True), Step()))
+@example(story=_twins({}, {}, Step(aside=True), Step(lane=1), Step(lane=1, aside=True), Step()))
+def test_no_trajectory_over_any_lanes_is_refused(story: Story):
     provider = Provider()
-    choices = data.draw(st.lists(lanes(), min_size=1, max_size=3))
-    frame: dict[str, Any] = {
-        "output": data.draw(st.sampled_from([None, FORM])),
-        "system": data.draw(st.sampled_from([None, "You look things up.", " "])),
-    }
-    effort = data.draw(st.sampled_from([None, "low", "max"]))
-    messages: list[Message] = [UserMessage(parts=(Text(text="Begin."), PICTURE))]
-    plain_until: dict[str, int] = {}
-    for turn in range(data.draw(st.integers(1, 6))):
-        lane = data.draw(st.sampled_from([*choices, None]))
-        if lane is None:
-            said = data.draw(foreign_turns(turn=turn))
-        else:
-            name = f"{lane.model}/{lane.account}"
-            if data.draw(st.integers(0, 5)) == 0:
-                plain_until[name] = len(messages)
-            view = view_of(messages, plain_until=plain_until.get(name, 0), **frame)
-            answer = provider.ask(
-                lane, view, data.draw(_turns), effort=effort, hop=turn + 1, stream=turn % 2 == 0
+    start: list[Message] = [UserMessage(parts=(Text(text="Begin."), PICTURE))]
+    seen = [list(start) for _ in story.lanes]
+    plain_until = [0] * len(story.lanes)
+    for number, step in enumerate(story.steps):
+        said = step.foreign
+        if said is None:
+            messages = seen[step.lane]
+            if step.aside:
+                messages.append(UserMessage.of("For you alone."))
+            if step.forgets:
+                plain_until[step.lane] = len(messages)
+            view = view_of(
+                messages,
+                plain_until=plain_until[step.lane],
+                output=story.output,
+                system=story.system,
             )
-            draft = drafted(answer)
+            asked = {"effort": story.effort, "hop": number + 1, "stream": number % 2 == 0}
+            draft = drafted(provider.ask(story.lanes[step.lane], view, step.turn, **asked))
             assert draft.problem is None
             assert draft.dropped == ()
             said = draft.message
-        messages.append(said)
+        heard: list[Message] = [said]
         if said.calls:
-            messages.append(_answers(data, said))
-        if not said.calls or data.draw(st.integers(0, 4)) == 0:
-            messages.append(UserMessage.of("Go on."))
+            heard.append(_answers(step, said))
+        if not said.calls or step.goes_on:
+            heard.append(UserMessage.of("Go on."))
+        for shown in seen:
+            shown.extend(heard)
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
@@ -218,7 +295,7 @@ def test_the_simulation_would_have_noticed():
     first = [UserMessage.of("?")]
     call = Turn(thinking="Hm.", calls=(Calls(name="look_up", arguments={"key": "A"}),))
     said = drafted(provider.ask(lane, view_of(first), call)).message
-    transcript: list[Message] = [*first, said, results_for(said)]
+    transcript: list[Message] = [*first, unmarked(said), results_for(said)]
     refused = provider.ask(lane, view_of(transcript, system="Other."), Turn(text="A."))
     assert isinstance(refused, str)
     assert "bound to a different conversation" in refused
@@ -236,7 +313,7 @@ def test_blocks_of_another_conversation_can_be_dropped_by_the_provider():
     first = [UserMessage.of("?")]
     call = Turn(thinking="Hm.", calls=(Calls(name="look_up", arguments={"key": "A"}),))
     said = drafted(provider.ask(lane, view_of(first), call)).message
-    view = view_of([*first, said, results_for(said)], system="Other.")
+    view = view_of([*first, unmarked(said), results_for(said)], system="Other.")
     (dropped,) = drafted(provider.ask(lane, view, Turn(text="A."))).dropped
     assert (dropped.what, dropped.why, dropped.count) == ("reasoning", "not_accepted", 1)
 
