@@ -10,6 +10,8 @@ from cascade.errors import TraceError
 from cascade.events import Drafted, Started
 from cascade.lanes import Lane
 from cascade.messages import AssistantMessage, Message, Reasoning, ToolMessage, UserMessage
+from cascade.monitors.general_facts import GeneralFacts
+from cascade.monitors.progress import Progress
 from cascade.redaction.loading import redactor_of
 from cascade.redaction.redactor import Redactor
 from cascade.redaction.vault import Vault
@@ -85,6 +87,7 @@ def told(state: State, decision: Decision) -> dict[str, Any]:
             task=started.task,
             steps=state.steps,
             milestones=state.milestones,
+            facts=_reached(state),
             note=decision.note,
             most_tokens=started.policy.handoff.packet_tokens,
             rewrite=lambda message: rewriter(lane.name, message),
@@ -107,6 +110,13 @@ def told(state: State, decision: Decision) -> dict[str, Any]:
             }
             changes["vault"] = rewriter.vault
     return changes
+
+
+def _reached(state: State) -> list[str]:
+    """What shows how far the work has come: parts of the task, and tests."""
+    goals = state.head().policy.monitors.milestones.goals
+    progress = Progress([GeneralFacts(goals=goals)])
+    return [fact.text for fact in progress.gathered(state.steps, kinds=("goal", "tests"))]
 
 
 def accepted(state: State, drafted: Drafted) -> dict[str, Any]:

@@ -281,6 +281,9 @@ def _doubted(matter: _Matter) -> Choice | Judged | None:
         return replace(
             matter.base, lane=lane, purpose="judge", scope="review", reasons=("borderline",)
         )
+    word = _word_of_judge(held.verdicts)
+    if word is not None:
+        return None if word.passed else matter.up("judged_wrong", because=word.reason)
     last = _last_score(held.verdicts)
     comparison = _weighed(
         state, matter.at, held.drafted.draft, last, lane=matter.base.lane, target=target
@@ -291,6 +294,12 @@ def _doubted(matter: _Matter) -> Choice | Judged | None:
     weighed: ReasonCode = "worth_it" if comparison.extra_cost_usd is not None else "over_threshold"
     choice = matter.up(by_gate.get(last.gate, "low_confidence"), weighed, because=last.reason)
     return None if choice is None else replace(choice, comparison=comparison)
+
+
+def _word_of_judge(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """A judge's yes or no without a probability: nothing can be weighed, so the word counts."""
+    said = (each for each in verdicts if each.gate == "judge" and each.passed is not None)
+    return next((each for each in said if each.p_fail is None), None)
 
 
 def _is_refused_by_own(verdict: Verdict) -> bool:

@@ -106,6 +106,9 @@ def tool(
     name: str | None = None,
     side_effect: SideEffect = "write",
     parallel: bool = False,
+    waits: bool = False,
+    goal: str | None = None,
+    data_classes: Iterable[str] = (),
     timeout_s: float | None = 60.0,
     max_characters: int = DEFAULT_MAX_CHARACTERS,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
@@ -116,6 +119,9 @@ def tool(
     name: str | None = None,
     side_effect: SideEffect = "write",
     parallel: bool = False,
+    waits: bool = False,
+    goal: str | None = None,
+    data_classes: Iterable[str] = (),
     timeout_s: float | None = 60.0,
     max_characters: int = DEFAULT_MAX_CHARACTERS,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
@@ -133,6 +139,11 @@ def tool(
         side_effect: `read`, `write` or `irreversible`. Only a `read` is run again when a crash
             left its result unknown. The default assumes the worse.
         parallel: Whether it may run at the same time as other parallel calls of the same step.
+        waits: Whether calling it again with the same arguments is how one waits for something; no
+            monitor takes that for being stuck.
+        goal: Name of the part of a task that a call which succeeds has reached.
+        data_classes: Classes of data that its results hold; lanes that may not see them are left
+            out from then on.
         timeout_s: Seconds after which a call is given up; `None` waits for ever.
         max_characters: Longest result that a model is shown.
 
@@ -146,7 +157,9 @@ def tool(
             target,
             name=name,
             side_effect=side_effect,
-            parallel=parallel,
+            hints=_Hints(
+                parallel=parallel, waits=waits, goal=goal, data_classes=tuple(data_classes)
+            ),
             timeout_s=timeout_s,
             max_characters=max_characters,
         )
@@ -204,12 +217,22 @@ def shorten(text: str, most: int) -> tuple[str, int]:
     return text[:head] + mark + text[len(text) - tail :], omitted
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hints:
+    """What the runtime is told of a tool besides what it does to the world."""
+
+    parallel: bool
+    waits: bool
+    goal: str | None
+    data_classes: tuple[str, ...]
+
+
 def _make(
     function: Callable[..., Any],
     *,
     name: str | None,
     side_effect: SideEffect,
-    parallel: bool,
+    hints: _Hints,
     timeout_s: float | None,
     max_characters: int,
 ) -> Tool:
@@ -237,7 +260,10 @@ def _make(
             description=description,
             parameters=schema,
             side_effect=side_effect,
-            parallel=parallel,
+            parallel=hints.parallel,
+            waits=hints.waits,
+            goal=hints.goal,
+            data_classes=hints.data_classes,
         ),
         function=function,
         arguments_model=arguments_model,

@@ -53,6 +53,7 @@ def caught_up(
     task: UserMessage,
     steps: Sequence[Step],
     milestones: Sequence[str],
+    facts: Sequence[str],
     note: str,
     most_tokens: int,
     rewrite: Rewrite,
@@ -68,6 +69,7 @@ def caught_up(
             redacted_task(task, rewrite),
             missed,
             milestones=[redacted_text(one, rewrite) for one in milestones],
+            state_lines=[redacted_text(one, rewrite) for one in facts],
             note=note,
             most_tokens=most_tokens,
         )

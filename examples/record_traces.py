@@ -18,22 +18,14 @@ from trace_recording import choices, desk, opinions, providers, trouble
 from trace_recording.scenes import Recording
 
 SCRIPTED: tuple[Recording, ...] = (*trouble.SCENES, *opinions.SCENES, *choices.SCENES)
-
-
-def recordings() -> tuple[Recording, ...]:
-    """All that can be recorded."""
-    return (*SCRIPTED, *providers.SCENES, *desk.SCENES)
+ALL: tuple[Recording, ...] = (*SCRIPTED, *providers.SCENES, *desk.SCENES)
 
 
 async def record(folder: Path, wanted: Collection[Recording]) -> None:
-    """Records them, and puts them into the folder once all are there."""
-    with tempfile.TemporaryDirectory() as scratch:
-        for recording in wanted:
-            await recording.record(Path(scratch))
-            print(recording.name)
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(Path(scratch).glob("*.jsonl")):
-            shutil.copyfile(path, folder / path.name)
+    """Records them, one after another."""
+    for recording in wanted:
+        await recording.record(folder)
+        print(recording.name)
 
 
 def main() -> None:
@@ -41,14 +33,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     home = Path(__file__).parents[1] / "traces"
     parser.add_argument("names", nargs="*", help="files without their ending; all by default")
-    parser.add_argument("--into", type=Path, default=home, help="the folder")
+    parser.add_argument("--into", type=Path, default=home, help="the folder; traces/ by default")
     parser.add_argument("--scripted", action="store_true", help="only what needs no model")
     asked = parser.parse_args()
-    offered = SCRIPTED if asked.scripted else recordings()
+    offered = SCRIPTED if asked.scripted else ALL
     wanted = [each for each in offered if not asked.names or each.name in asked.names]
     if missing := {*asked.names} - {each.name for each in wanted}:
         parser.error(f"there is no {', '.join(sorted(missing))}")
-    anyio.run(record, asked.into, wanted)
+    # What is there stays until all of it is recorded.
+    with tempfile.TemporaryDirectory() as scratch:
+        anyio.run(record, Path(scratch), wanted)
+        asked.into.mkdir(parents=True, exist_ok=True)
+        for path in sorted(Path(scratch).glob("*.jsonl")):
+            shutil.copyfile(path, asked.into / path.name)
 
 
 if __name__ == "__main__":

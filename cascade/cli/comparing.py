@@ -24,7 +24,7 @@ from cascade.evaluation.plot import check_plots, write_plot
 from cascade.policy import Policy
 from cascade.suites import Suite, Task
 
-__all__ = ["DESK_POLICY", "Comparison", "base_policy", "compare"]
+__all__ = ["DESK_POLICY", "Comparison", "base_policy", "compare", "run_arms"]
 
 DESK_POLICY = "desk"
 """Stands for the policy that ships for desk tasks on the bundled model."""
@@ -51,7 +51,29 @@ class Comparison:
     policy: Policy
     frontier: str | None
     wire: OracleWire
-    plots: tuple[Path, ...]
+    plots: tuple[Path, ...] = ()
+
+    def drawn(self) -> Mapping[int, Sequence[Task]]:
+        """The tasks of each seed."""
+        first = self.asked.seed
+        return {
+            seed: draw(self.asked.suite, self.asked.tasks, seed)
+            for seed in range(first, first + self.seeds)
+        }
+
+    def rungs(self, options: RuntimeOptions) -> Rungs:
+        """The two lanes.
+
+        Raises:
+            ConfigError: They are not there.
+        """
+        return two_rungs(
+            options,
+            home=self.policy.home_lane,
+            frontier=self.frontier,
+            wire=self.wire,
+            tasks=[task for tasks in self.drawn().values() for task in tasks],
+        )
 
 
 def base_policy(options: RuntimeOptions, suite: Suite) -> Policy:
@@ -74,39 +96,21 @@ def base_policy(options: RuntimeOptions, suite: Suite) -> Policy:
 def compare(
     comparison: Comparison, options: RuntimeOptions, folder: Path, console: Console
 ) -> PolicyReport | None:
-    """Runs the arms one after the other; `None` if it was interrupted.
+    """Runs the arms one after the other and tells of them; `None` if it was interrupted.
 
     Raises:
         ConfigError: Something about the arms, the lanes or the folder must change.
     """
-    asked = comparison.asked
     check_plots(comparison.plots)
-    names = arm_names(comparison.arms, oracle=isinstance(asked.suite, DeskSuite))
-    seeds = range(asked.seed, asked.seed + comparison.seeds)
-    drawn = {seed: draw(asked.suite, asked.tasks, seed) for seed in seeds}
-    runs: list[ArmRuns] = []
-    rates: dict[str, Rates] = {}
-    rungs = two_rungs(
-        options,
-        home=comparison.policy.home_lane,
-        frontier=comparison.frontier,
-        wire=comparison.wire,
-        tasks=[task for tasks in drawn.values() for task in tasks],
-    )
-    arms = _Arms(comparison=comparison, rungs=rungs, folder=folder, console=console)
-    for name in names:
-        made = arms.run(name, rates, drawn)
-        if made is None:
-            return None
-        runs.append(made)
-        rates[name] = Rates(
-            frontier_steps=sum(each.frontier_steps for each in made.attempts),
-            steps=tuple(each.steps for each in made.attempts),
-        )
+    runs = run_arms(comparison, options, folder, console)
+    if runs is None:
+        return None
+    asked = comparison.asked
+    rungs = comparison.rungs(options)
     report = PolicyReport(
         suite=asked.suite.name,
-        tasks=min(len(tasks) for tasks in drawn.values()),
-        seeds=tuple(seeds),
+        tasks=min(len(tasks) for tasks in comparison.drawn().values()),
+        seeds=tuple(comparison.drawn()),
         home=rungs.home.model,
         frontier=rungs.frontier.model,
         simulated=rungs.simulated,
@@ -120,6 +124,42 @@ def compare(
     return report
 
 
+def run_arms(
+    comparison: Comparison, options: RuntimeOptions, folder: Path, console: Console
+) -> list[ArmRuns] | None:
+    """Runs the arms one after the other, or what is left of them; `None` if it was interrupted.
+
+    Args:
+        comparison: What to run.
+        options: Of the command.
+        folder: Each arm has a folder in it, with one for each seed.
+        console: Where to show how far it is.
+
+    Raises:
+        ConfigError: Something about the arms, the lanes or the folder must change.
+    """
+    names = arm_names(comparison.arms, oracle=isinstance(comparison.asked.suite, DeskSuite))
+    arms = _Arms(
+        comparison=comparison,
+        rungs=comparison.rungs(options),
+        folder=folder,
+        console=console,
+        drawn=comparison.drawn(),
+    )
+    runs: list[ArmRuns] = []
+    rates: dict[str, Rates] = {}
+    for name in names:
+        made = arms.run(name, rates)
+        if made is None:
+            return None
+        runs.append(made)
+        rates[name] = Rates(
+            frontier_steps=sum(each.frontier_steps for each in made.attempts),
+            steps=tuple(each.steps for each in made.attempts),
+        )
+    return runs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arms:
     """What the arms of a comparison have in common."""
@@ -128,14 +168,13 @@ class _Arms:
     rungs: Rungs
     folder: Path
     console: Console
+    drawn: Mapping[int, Sequence[Task]]
 
-    def run(
-        self, name: str, rates: Mapping[str, Rates], drawn: Mapping[int, Sequence[Task]]
-    ) -> ArmRuns | None:
+    def run(self, name: str, rates: Mapping[str, Rates]) -> ArmRuns | None:
         """One arm with all seeds; `None` if it was interrupted."""
         attempts: list[Attempt] = []
         plans: list[ArmPlan] = []
-        for seed, tasks in drawn.items():
+        for seed, tasks in self.drawn.items():
             asked = replace(self.comparison.asked, seed=seed)
             suite = asked.suite
             router = None
@@ -145,7 +184,7 @@ class _Arms:
             place = self.folder / file_name(name) / f"seed-{seed}"
             with self.rungs.opened(
                 plan,
-                shown=name if len(drawn) == 1 else f"{name}, seed {seed}",
+                shown=name if len(self.drawn) == 1 else f"{name}, seed {seed}",
                 tasks=tasks,
                 traces=place,
                 concurrency=asked.concurrency,

@@ -2,11 +2,13 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import click
+from rich.console import Console
 
 from cascade.cli.app import DONE, INTERRUPTED, UNSUCCESSFUL, Session
 from cascade.cli.arms import comparison as side_by_side
@@ -24,6 +26,8 @@ from cascade.evaluation.evaluate import DEFAULT_CONCURRENCY
 from cascade.evaluation.folder import file_name, new_folder, write_summary
 from cascade.evaluation.frontier import OracleWire
 from cascade.evaluation.report import Arm, EvaluationReport
+from cascade.frozen import Frozen
+from cascade.suites import Task
 
 __all__ = ["command"]
 
@@ -33,6 +37,8 @@ Examples:
   cascade eval desk --tasks 200 --seed 3 --concurrency 32 --out runs/mine
   cascade eval mysuite.py:suite --model path/to/model.gguf --json
   cascade eval desk --lane local --lane oracle
+  cascade eval desk --arms all --seeds 2 --plot quality.svg
+  cascade eval desk --arms local,frontier,cascade,random@cascade --policy cheap
 
 \b
 The folder holds plan.json, one trajectory a task and, at the end, summary.json.
@@ -46,11 +52,28 @@ formats, at list prices: what a perfect frontier model would cost. It is no clai
 about any real model. A lane of your own cannot be called that here.
 
 \b
+--arms takes a policy apart and runs each part on the same tasks, the home lane below a
+frontier (for desk tasks the oracle): `local` and `frontier` are one lane alone; `cascade`
+is the whole policy; `stuck_only`, `milestone_only`, `gate_only` and `ask_only` keep one
+kind of evidence; `random@R`, `every@K` and `first@K` have none and hand up a share R of
+the steps, each K-th, or the first K; `random@cascade` and the like hand up as many as that
+arm did; `oracle_router` knows the answers. Without --policy, desk tasks run under the
+policy that ships for the bundled model (`--policy desk`). That model was never trained to
+ask for help, so only ask_only offers it to.
+
+\b
 --json prints {"suite", "seed", "arms": [...]}; an arm has
   name, tasks, success_rate, by_family {family: success rate}, steps (mean),
   frontier_step_share, cost_usd (null where unknown), wall_s
 and tasks_by_family, outcomes, tool_calls (mean), reward (mean), usage (tokens),
-tokens_per_s. Exit codes: cascade --help
+tokens_per_s. With --arms: {"schema_version", "suite", "tasks", "seeds", "home",
+"frontier", "simulated", "draws", "arms"}; there a figure is {value, low, high} with a
+95 % interval over tasks, and an arm has success, steps, frontier_step_share,
+frontier_call_share, frontier_token_share, usd, saving, judging_share, seconds,
+gap_recovered, rescues, harms, long_loops and differences from the baselines.
+
+\b
+Exit codes: cascade --help
 """
 
 
@@ -100,7 +123,7 @@ tokens_per_s. Exit codes: cascade --help
     "--min-success",
     metavar="RATE",
     type=FiniteRange(0, 1),
-    help="Exit with 1 if an arm solves a smaller share of the tasks.",
+    help="Exit with 1 if an arm (with --arms: `cascade`) solves a smaller share of the tasks.",
 )
 @click.option(
     "--arms",
@@ -167,51 +190,100 @@ def command(
     if len(drawn) < tasks:
         click.echo(f"suite {asked.suite.name} gave {len(drawn)} of {tasks} tasks", err=True)
     folder = out or new_folder(Path("runs"), asked.suite.name, datetime.now(UTC))
-    console = output_console(as_json=as_json)
-    if arms:
-        comparison = Comparison(
-            asked=asked,
-            seeds=seeds,
-            arms=arms,
-            policy=base_policy(options, asked.suite),
-            frontier=frontier,
-            wire=wire,
-            plots=plots,
-        )
-        compared = compare(comparison, options, folder, console)
-        if compared is None:
-            return _interrupted(session, out, folder)
-        summary = write_summary(folder, compared)
-        if as_json:
-            click.echo(compared.model_dump_json())
-        console.print(f"trajectories and {summary.name} are in {folder}", style="dim")
-        return DONE if min_success is None or _reaches(min_success, compared) else UNSUCCESSFUL
+    run = _Run(
+        session=session,
+        asked=asked,
+        out=out,
+        folder=folder,
+        as_json=as_json,
+        min_success=min_success,
+        options=options,
+        console=output_console(as_json=as_json),
+    )
+    if not arms:
+        return _each_alone(run, lanes, drawn, wire)
+    comparison = Comparison(
+        asked=asked,
+        seeds=seeds,
+        arms=arms,
+        policy=base_policy(options, asked.suite),
+        frontier=frontier,
+        wire=wire,
+        plots=plots,
+    )
+    return _compared(run, comparison)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One call of the command."""
+
+    session: Session
+    asked: Asked
+    out: Path | None
+    folder: Path
+    as_json: bool
+    min_success: float | None
+    options: RuntimeOptions
+    console: Console
+
+    def interrupted(self) -> int:
+        """Says how to go on."""
+        missing = [] if self.out is not None else ["--out", str(self.folder)]
+        go_on = shlex.join(["cascade", *self.session.arguments, *missing])
+        click.echo(f"go on with: {go_on}", err=True)
+        return INTERRUPTED
+
+    def over(self, report: Frozen) -> None:
+        """Writes the report, and prints it where it was asked for."""
+        summary = write_summary(self.folder, report)
+        if self.as_json:
+            click.echo(report.model_dump_json())
+        else:
+            text = f"trajectories and {summary.name} are in {self.folder}"
+            self.console.print(text, style="dim")
+
+
+def _each_alone(run: _Run, lanes: tuple[str, ...], drawn: Sequence[Task], wire: OracleWire) -> int:
+    """Runs the configured ladder, or each lane that was named alone."""
     reports: list[EvaluationReport] = []
     names: tuple[str | None, ...] = lanes or (None,)
     for name in names:
-        place = folder if name is None else folder / file_name(name)
+        place = run.folder if name is None else run.folder / file_name(name)
         with opened_arm(
-            options, name, tasks=drawn, wire=wire, traces=place, max_trajectories=concurrency
+            run.options,
+            name,
+            tasks=drawn,
+            wire=wire,
+            traces=place,
+            max_trajectories=run.asked.concurrency,
         ) as arm:
-            evaluation = run_arm(asked, arm, place, console, given=len(drawn))
+            evaluation = run_arm(run.asked, arm, place, run.console, given=len(drawn))
         if evaluation is None:
-            return _interrupted(session, out, folder)
+            return run.interrupted()
         reports.append(evaluation.report)
-        if not as_json:
-            console.print(report_table(evaluation.report.arms[0]))
+        if not run.as_json:
+            run.console.print(report_table(evaluation.report.arms[0]))
     whole = EvaluationReport(
         suite=reports[0].suite,
         seed=reports[0].seed,
         arms=tuple(arm for report in reports for arm in report.arms),
     )
-    summary = write_summary(folder, whole)
-    if as_json:
-        click.echo(whole.model_dump_json())
-    else:
-        if len(whole.arms) > 1:
-            console.print(side_by_side(whole.arms))
-        console.print(f"trajectories and {summary.name} are in {folder}", style="dim")
-    return DONE if min_success is None or _all_reach(min_success, whole.arms) else UNSUCCESSFUL
+    if len(whole.arms) > 1 and not run.as_json:
+        run.console.print(side_by_side(whole.arms))
+    run.over(whole)
+    reached = run.min_success is None or _all_reach(run.min_success, whole.arms)
+    return DONE if reached else UNSUCCESSFUL
+
+
+def _compared(run: _Run, comparison: Comparison) -> int:
+    """Takes the policy apart and compares."""
+    report = compare(comparison, run.options, run.folder, run.console)
+    if report is None:
+        return run.interrupted()
+    run.over(report)
+    reached = run.min_success is None or _reaches(run.min_success, report)
+    return DONE if reached else UNSUCCESSFUL
 
 
 def _check_lanes(names: Sequence[str]) -> None:
@@ -271,10 +343,3 @@ def _all_reach(rate: float, arms: Sequence[Arm]) -> bool:
         solved = f"{arm.success_rate or 0.0:.1%}"
         click.echo(f"{arm.name} solved {solved} of its tasks, not {rate:.1%}", err=True)
     return not below
-
-
-def _interrupted(session: Session, out: Path | None, folder: Path) -> int:
-    """Says how to go on."""
-    missing = [] if out is not None else ["--out", str(folder)]
-    click.echo(f"go on with: {shlex.join(['cascade', *session.arguments, *missing])}", err=True)
-    return INTERRUPTED

@@ -1,10 +1,12 @@
 """Wrong calls that cannot be taken back, in recorded desk runs: what stopped them, if anything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cascade.desk.oracle import oracle_next
 from cascade.desk.tasks import DeskTask
+from cascade.evaluation.attempt import TaskLabel
 from cascade.evaluation.oracle_router import draft_is_right, exchanges
 from cascade.events import Drafted, Judged, Reviewed
 from cascade.fold import fold
@@ -59,19 +61,21 @@ class _Open:
         )
 
 
-def wrong_calls(trace: Path, task: DeskTask) -> WrongCalls:
+def wrong_calls(path: Path, tasks: Mapping[str, DeskTask]) -> WrongCalls:
     """Counts them in one recorded trajectory.
 
     A step counts as wrong if the oracle says that it does not bring the task closer, unless the
     task is beyond repair already.
 
     Args:
-        trace: Its file, with content.
-        task: What it is about.
+        path: Its file, with content; made by an evaluation.
+        tasks: By id; what it is about among them.
     """
+    trace = read_trace(path)
+    task = tasks[TaskLabel.of(trace.state(), path).task]
     total, open_ = WrongCalls(), None
     state = EMPTY
-    for event in read_trace(trace).events:
+    for event in trace.events:
         if open_ is not None:
             if isinstance(event, Reviewed) and event.review is not None:
                 open_.reviewed = True

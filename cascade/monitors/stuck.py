@@ -36,7 +36,7 @@ P_FAIL: Mapping[str, float] = MappingProxyType(
         "monologue": 0.88,
         "no_change": 0.92,
         "command_loop": 0.31,
-        "budget_burn": 0.92,
+        "budget_burn": 0.91,
     }
 )
 """Probability that a trajectory with such a signal fails, by code; not calibrated.

@@ -293,6 +293,7 @@ class Cascade:
             accept_changed_lanes=accept_changed_lanes,
         )
         async with place:
+            self._rules(state.head().policy)
             first = facts.resumed(state, self._clock.utc())
             errand = Errand(
                 tools=made,
@@ -352,6 +353,7 @@ class Cascade:
         on_delta: Callable[[Delta], None] | None,
     ) -> Result:
         async with self._place():
+            self._rules(commission.policy or self._policy)  # what fails leaves no trace behind
             # Made when its turn has come: waiting for it is not running time.
             first = started(
                 commission,

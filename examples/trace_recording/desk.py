@@ -1,14 +1,15 @@
 """Recordings of the bundled model on desk tasks, with the simulated oracle as the higher lane."""
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from cascade import Cascade, Policy
-from cascade.credentials import Credential
 from cascade.desk import calibration
 from cascade.desk.policies import policy as desk_policy
 from cascade.desk.suite import SuiteTask
-from cascade.desk.tasks import DeskTask, make_task
+from cascade.desk.tasks import make_task
 from cascade.evaluation.frontier import oracle_served
 from cascade.policy import (
     AgreementSettings,
@@ -19,54 +20,71 @@ from cascade.policy import (
 )
 from cascade.runtime.bundled import BUNDLED_LANE
 from cascade.runtime.clock import TickingClock
+from cascade.traces.record import Trace, read_trace
 from cascade.traces.score import append_score
+
+from . import sights
+from .scenes import key_of
 
 __all__ = ["SCENES"]
 
-_SIMULATED = "lane `oracle` is the desk oracle behind a simulated provider; `local` is real"
+_TRIALS = 60
+_MOST_BYTES = 50_000
+_HOME = "lane `local` is the bundled model; "
+_SIMULATED = _HOME + "lane `oracle` is the desk's oracle behind a simulated provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DeskScene:
-    """A desk task and the policy that it is done under.
+    """The first desk task, by seed, whose trajectory shows something.
 
     Attributes:
         name: Of its file, without the ending.
         shows: What it shows, in a sentence.
-        family: Of the task.
-        seed: Of the task.
+        family: Of the tasks.
+        seen: Whether a trajectory shows it. Which task does depends on what the model learnt.
         policy: `None` runs it on the bundled model alone.
     """
 
     name: str
     shows: str
     family: str
-    seed: int
-    policy: Policy | None
-
-    @property
-    def desk(self) -> DeskTask:
-        """The task, in names and wordings that the model was never trained on."""
-        return make_task(self.family, "evaluation", self.seed)
+    seen: Callable[[Trace], bool]
+    policy: Policy | None = None
 
     async def record(self, folder: Path) -> None:
-        """Runs the task and scores it."""
-        if self.policy is None:
-            async with Cascade(traces=folder, clock=TickingClock()) as cascade:
-                await self._run(cascade, "nothing")
-            return
-        with oracle_served("openai", [self.desk]) as oracle:
+        """Runs tasks until one shows it.
+
+        Raises:
+            RuntimeError: None of them did.
+        """
+        tasks = self._tasks()
+        with ExitStack() as stack:
+            lanes = [BUNDLED_LANE]
+            if self.policy is not None:
+                lanes.append(
+                    stack.enter_context(oracle_served("openai", [task.desk for task in tasks]))
+                )
             async with Cascade(
-                lanes=[BUNDLED_LANE, oracle],
-                credentials={"oracle": Credential(lane="oracle", command=("echo", "simulated"))},
+                lanes=lanes,
+                credentials={lane.name: key_of(lane.name) for lane in lanes[1:]},
                 policy=self.policy,
                 traces=folder,
                 clock=TickingClock(),
             ) as cascade:
-                await self._run(cascade, _SIMULATED)
+                for task in tasks:
+                    path = await self._run(cascade, task, folder)
+                    if path.stat().st_size <= _MOST_BYTES and self.seen(read_trace(path)):
+                        return
+                    path.unlink()
+        raise RuntimeError(f"{self.name}: none of {_TRIALS} tasks of {self.family} shows it")
 
-    async def _run(self, cascade: Cascade, simulated: str) -> None:
-        task = SuiteTask(desk=self.desk)
+    def _tasks(self) -> Sequence[SuiteTask]:
+        """In names and wordings that the model was never trained on."""
+        seeds = range(1, _TRIALS + 1)
+        return [SuiteTask(desk=make_task(self.family, "evaluation", seed)) for seed in seeds]
+
+    async def _run(self, cascade: Cascade, task: SuiteTask, folder: Path) -> Path:
         episode = task.open()
         result = await cascade.run(
             task.prompt,
@@ -74,18 +92,23 @@ class _DeskScene:
             system=task.system,
             seed=task.seed,
             trajectory_id=self.name,
-            metadata={"shows": self.shows, "simulated": simulated, "task": task.id},
+            metadata={
+                "shows": self.shows,
+                "simulated": _HOME + "nothing is" if self.policy is None else _SIMULATED,
+                "task": task.id,
+            },
         )
         found = episode.check(result.answer)
-        if result.trace is not None and result.state.at is not None:
-            append_score(
-                result.trace,
-                success=found.success,
-                reward=found.reward,
-                source="desk",
-                at=result.state.at,
-                reason=found.reason,
-            )
+        path = folder / f"{self.name}.jsonl"
+        append_score(
+            path,
+            success=found.success,
+            reward=found.reward,
+            source="desk",
+            at=read_trace(path).events[-1].at,
+            reason=found.reason,
+        )
+        return path
 
 
 def _with(version: str, **changes: object) -> Policy:
@@ -96,7 +119,7 @@ _NO_GATE = Gating(confidence=ConfidenceSettings(enabled=False))
 _STOPS = Gating(confidence=ConfidenceSettings(calibration=calibration(), while_generating=True))
 _SAMPLES = Gating(
     confidence=ConfidenceSettings(calibration=calibration()),
-    agreement=AgreementSettings(enabled=True, borderline=(0.1, 0.7)),
+    agreement=AgreementSettings(enabled=True, borderline=(0.05, 0.8)),
 )
 _CLAIMS = Monitoring(milestones=MilestoneSettings(claims=True))
 
@@ -104,78 +127,74 @@ SCENES = (
     _DeskScene(
         name="low-confidence",
         shows="A draft that is likely wrong goes up for its step, and the home lane goes on.",
-        family="cancel",
-        seed=5000046,
+        family="message",
+        seen=sights.one_step_up,
         policy=desk_policy(),
     ),
     _DeskScene(
         name="stopped-while-generating",
-        shows="A draft is stopped at its first doubtful token, and the step goes up.",
+        shows="A draft is stopped at a doubtful token, and the step goes up.",
         family="message",
-        seed=5000020,
+        seen=sights.stopped,
         policy=_with("desk-stops", gates=_STOPS),
     ),
     _DeskScene(
         name="samples-disagree",
-        shows="Borderline drafts are compared with samples: one step goes up, one stands.",
+        shows="A borderline draft is compared with samples, which disagree: the step goes up.",
         family="latest",
-        seed=5000022,
+        seen=sights.samples_disagree,
         policy=_with("desk-samples", gates=_SAMPLES),
     ),
     _DeskScene(
         name="review-approves",
         shows="A message that cannot be taken back is reviewed, approved and sent.",
         family="notify",
-        seed=5000021,
+        seen=sights.approved,
         policy=_with("desk-no-gate", gates=_NO_GATE),
     ),
     _DeskScene(
         name="review-rejects",
         shows="A wrong message is stopped before it is sent; the step goes up with the correction.",
         family="message",
-        seed=5000020,
+        seen=sights.rejected,
         policy=_with("desk-no-gate", gates=_NO_GATE),
     ),
     _DeskScene(
         name="claim-reviewed",
         shows="The claim to be finished is reviewed before it counts.",
         family="status",
-        seed=5000015,
+        seen=sights.approved,
         policy=_with("desk-claims", gates=_NO_GATE, monitors=_CLAIMS),
     ),
     _DeskScene(
         name="nudged",
         shows="A stuck model is nudged, and finds its way by itself.",
         family="audit",
-        seed=5000026,
+        seen=sights.nudged_is_enough,
         policy=_with("desk-no-gate", gates=_NO_GATE),
     ),
     _DeskScene(
         name="status-solved",
         shows="Local alone: an order is looked up.",
         family="status",
-        seed=42,
-        policy=None,
+        seen=sights.solved,
     ),
     _DeskScene(
         name="cancel-solved",
         shows="Local alone: an order is cancelled.",
         family="cancel",
-        seed=73,
-        policy=None,
+        seen=sights.solved,
     ),
     _DeskScene(
         name="recovered-from-an-error",
         shows="Local alone: a call fails, and the model goes on in another way.",
         family="tier",
-        seed=88,
-        policy=None,
+        seen=sights.recovered,
     ),
     _DeskScene(
         name="total-failed",
         shows="Local alone: several orders are too much, and the answer is wrong.",
         family="total",
-        seed=80,
-        policy=None,
+        seen=sights.failed,
     ),
 )

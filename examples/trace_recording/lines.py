@@ -1,4 +1,4 @@
-"""Lines: what scripted models say, how sure they are of it, and the backend that has them say it."""
+"""Lines: what scripted models say, how sure they are of it, and who has them say it."""
 
 import json
 import math
@@ -111,7 +111,7 @@ def _drafted(line: Line, lane: Lane, view: View, request: Request) -> Draft:
 
 
 def _statistics(line: Line) -> TokenStatistics | None:
-    """A name token, and for each argument one of its name, one of its value and one that ends it."""
+    """A token for the tool; for each argument one for name, one for value, one that ends it."""
     if line.p is None:
         return None
     if line.call is None:
@@ -133,8 +133,6 @@ def _of(probabilities: Sequence[float], spans: Sequence[TokenSpan]) -> TokenStat
     return TokenStatistics(
         logprobs=tuple(round(math.log(p), 4) for p in probabilities),
         runner_up_logprobs=tuple(round(math.log(other), 4) for other in others),
-        entropies=tuple(
-            round(-p * math.log(p) - other * math.log(other), 4) for p, other in pairs
-        ),
+        entropies=tuple(round(-p * math.log(p) - other * math.log(other), 4) for p, other in pairs),
         spans=tuple(spans),
     )

@@ -1,6 +1,5 @@
-"""Recordings over simulated providers: real wire formats, strict servers, on ports of this machine."""
+"""Recordings over simulated providers: real wire formats, on ports of this machine."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 import anyio
 
 from cascade import Cascade, Lane, Policy
-from cascade.credentials import Credential
 from cascade.events import Event
 from cascade.policy import Retries
 from cascade.prices import prices_for
@@ -21,7 +19,7 @@ from cascade.simulated.script import Calls, Turn, by_turn
 from cascade.simulated.server import served
 from cascade.simulated.simulation import Simulation
 
-from .scenes import SEED, SYSTEM
+from .scenes import SEED, SYSTEM, key_of
 from .shop import Shop
 
 __all__ = ["SCENES"]
@@ -37,9 +35,7 @@ _SAYS = by_turn(
         thinking="Which of the two is the lamp?",
         calls=(Calls(name="get_order", arguments={"order": "4817"}),),
     ),
-    Turn(
-        thinking="That is the lamp.", calls=(Calls(name="ship", arguments={"order": "4817"}),)
-    ),
+    Turn(thinking="That is the lamp.", calls=(Calls(name="ship", arguments={"order": "4817"}),)),
     Turn(thinking="All is done.", text="The lamp, order 4817, is shipped."),
 )
 
@@ -59,10 +55,6 @@ class _Play:
     async def record(self, folder: Path) -> None:
         """Runs it, into the folder."""
         await self.act(self.name, folder)
-
-
-def _key(lane: str, key: str) -> Credential:
-    return Credential(lane=lane, command=(sys.executable, "-c", f"print({key!r})"))
 
 
 def _claude(stack: ExitStack, faults: Faults = no_faults) -> Lane:
@@ -93,13 +85,16 @@ def _gpt(stack: ExitStack) -> Lane:
     )
 
 
+# Request 0 asks for the model when the lane opens; the steps follow.
+
+
 async def _failed_over(name: str, folder: Path) -> None:
     with ExitStack() as stack:
-        overloaded = at_requests({1: Fails(failure="overloaded")})
+        overloaded = at_requests({2: Fails(failure="overloaded")})
         claude = _claude(stack, overloaded).model_copy(update={"fallbacks": ("gpt",)})
         async with Cascade(
             lanes=[claude, _gpt(stack)],
-            credentials={lane: _key(lane, "simulated") for lane in ("claude", "gpt")},
+            credentials={lane: key_of(lane) for lane in ("claude", "gpt")},
             policy=Policy(version="no-retries", home_lane="claude", retries=Retries(on_a_lane=1)),
             traces=folder,
             clock=TickingClock(),
@@ -116,10 +111,10 @@ async def _failed_over(name: str, folder: Path) -> None:
 
 async def _retried(name: str, folder: Path) -> None:
     with ExitStack() as stack:
-        overloaded = at_requests({0: Fails(failure="overloaded", retry_after_s=2)})
+        overloaded = at_requests({1: Fails(failure="overloaded", retry_after_s=2)})
         async with Cascade(
             lanes=[_claude(stack, overloaded)],
-            credentials={"claude": _key("claude", "simulated")},
+            credentials={"claude": key_of("claude")},
             traces=folder,
             clock=TickingClock(),
         ) as cascade:
@@ -140,7 +135,7 @@ async def _other_key(name: str, folder: Path) -> None:
             "the first is refused, and the call is made again without it."
         )
         async with Cascade(
-            lanes=[claude], credentials={"claude": _key("claude", "first")}, traces=folder,
+            lanes=[claude], credentials={"claude": key_of("claude", "first")}, traces=folder,
             clock=clock,
         ) as cascade:  # fmt: skip
             with anyio.CancelScope() as scope:
@@ -155,7 +150,7 @@ async def _other_key(name: str, folder: Path) -> None:
                     on_event=stop_at_a_result,
                 )  # fmt: skip
         async with Cascade(
-            lanes=[claude], credentials={"claude": _key("claude", "second")}, clock=clock
+            lanes=[claude], credentials={"claude": key_of("claude", "second")}, clock=clock
         ) as cascade:
             await cascade.resume(folder / f"{name}.jsonl", tools=shop.tools())
 

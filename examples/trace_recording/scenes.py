@@ -1,5 +1,6 @@
 """Scenes: what is played by scripted models and recorded, the same byte for byte each time."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,13 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from cascade import Cascade, Lane, Policy, Prices
+from cascade.credentials import Credential
 from cascade.lanes import Capabilities
 from cascade.runtime.clock import TickingClock
 
 from .lines import Said, Speaker
 from .shop import Shop
 
-__all__ = ["LARGE", "SEED", "SMALL", "SYSTEM", "Recording", "Scene"]
+__all__ = ["LARGE", "SEED", "SMALL", "SYSTEM", "Recording", "Scene", "key_of"]
 
 SEED = 7
 SYSTEM = "You work in a shop. Use the tools; when all is done, answer."
@@ -43,6 +45,9 @@ LARGE = Lane(
 )
 
 
+_PLAIN = Policy()
+
+
 class Recording(Protocol):
     """A trajectory that can be recorded."""
 
@@ -54,6 +59,11 @@ class Recording(Protocol):
     async def record(self, folder: Path) -> None:
         """Runs it, into the folder."""
         ...
+
+
+def key_of(lane: str, key: str = "simulated") -> Credential:
+    """A key for a lane; simulated providers take any text for one."""
+    return Credential(lane=lane, command=(sys.executable, "-c", f"print({key!r})"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,7 @@ class Scene:
     task: str
     small: Sequence[Said]
     large: Sequence[Said] = ()
-    policy: Policy = Policy()
+    policy: Policy = _PLAIN
     lanes: tuple[Lane, Lane] = (SMALL, LARGE)
     data_classes: tuple[str, ...] = ()
     resettable: bool = False

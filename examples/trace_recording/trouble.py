@@ -83,6 +83,14 @@ _NO_USABLE_DRAFT = Scene(
     large=[calls("get_order", order="4817")],
 )
 
+_NOBODY_COULD = Scene(
+    name="nobody-could",
+    shows="Neither lane writes a draft that can be used: the trajectory fails.",
+    task="What is order 4817?",
+    small=[says("", p=None), says("", p=None)],
+    large=[says("", p=None), says("I would rather not.", finish="refusal")],
+)
+
 _RESTRICTED = Scene(
     name="restricted-halts",
     shows="Data that may not leave: help is refused, and a stuck task halts for a person.",
@@ -101,5 +109,6 @@ SCENES = (
     _REDRAFT,
     _REPAIRED,
     _NO_USABLE_DRAFT,
+    _NOBODY_COULD,
     _RESTRICTED,
 )

@@ -102,7 +102,7 @@ def recorded(folder: Path, *calls: Call) -> WrongCalls:
         assert trace is not None
         return trace
 
-    return wrong_calls(anyio.run(run), TASK.desk)
+    return wrong_calls(anyio.run(run), {TASK.id: TASK.desk})
 
 
 def test_a_wrong_message_that_was_sent_is_counted_as_made(tmp_path: Path):

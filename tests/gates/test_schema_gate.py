@@ -187,7 +187,7 @@ def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
 
 def test_more_members_than_are_listed_are_taken_where_nothing_forbids_them() -> None:
     assert not misfits({"properties": {"a": {"type": "integer"}}}, {"a": 1, "b": 2})
-    named = {"additionalProperties": False, "patternProperties": {"^x": {}}}
+    named: dict[str, Any] = {"additionalProperties": False, "patternProperties": {"^x": {}}}
     assert not misfits(named, {"x1": 2})
 
 

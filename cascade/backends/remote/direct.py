@@ -221,12 +221,20 @@ class _Stream:
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - idem
     ) -> "_Stream":
-        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        try:
+            return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            # httpcore2 leaves the socket open where a call is cancelled meanwhile.
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
 
 
 @contextmanager
 def _errors_of_httpx2() -> Generator[None]:
     """Turns httpcore2's errors into those of the same names that httpx2 has."""
+    import ssl  # noqa: PLC0415 - loads much, and httpcore2 has it loaded
+
     import httpcore2  # noqa: PLC0415 - no vendor package at import
 
     try:
@@ -240,3 +248,8 @@ def _errors_of_httpx2() -> Generator[None]:
 
         named: type[httpx2.TransportError] = getattr(httpx2, type(error).__name__)
         raise named(str(error)) from error
+    except ssl.SSLError as error:
+        # What breaks TLS after the handshake, httpcore2 lets through.
+        import httpx2  # noqa: PLC0415 - no vendor package at import
+
+        raise httpx2.NetworkError(str(error)) from error
