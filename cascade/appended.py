@@ -1,6 +1,7 @@
 """A sequence that only grows, with every earlier version still valid."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar, cast, overload
 
 __all__ = ["Appended"]
@@ -42,14 +43,14 @@ class Appended(Sequence[T]):
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         if isinstance(index, slice):
-            return tuple(self._items[i] for i in range(*index.indices(self._length)))
+            return tuple([self._items[i] for i in range(*index.indices(self._length))])
         if not -self._length <= index < self._length:
             raise IndexError(f"index {index} of a sequence of {self._length}")
         return self._items[index if index >= 0 else index + self._length]
 
     def __iter__(self) -> Iterator[T]:
-        for index in range(self._length):
-            yield self._items[index]
+        # Not the list's own iterator, which would run on into what a successor appends.
+        return islice(self._items, self._length)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Appended):

@@ -23,11 +23,12 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 from cascade import facts
 from cascade.controller import CallLane
 from cascade.decision import Comparison, Decision
-from cascade.events import Consulted, Drafted, Failed, Interrupted, Started, ToolFinished
+from cascade.events import Consulted, Drafted, Event, Failed, Interrupted, Started, ToolFinished
 from cascade.exchange import Draft, SideEffect, Usage
 from cascade.lanes import Lane
 from cascade.messages import AssistantMessage, Reasoning, Text, ToolCall
 from cascade.state import State
+from cascade.telemetry_of_evidence import EvidenceTelemetry
 
 __all__ = ["Telemetry"]
 
@@ -63,10 +64,12 @@ class Telemetry:
     content: bool = False
     _tracer: trace.Tracer = field(init=False)
     _instruments: _Instruments = field(init=False)
+    _evidence: EvidenceTelemetry = field(init=False)
 
     def __post_init__(self) -> None:
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=self.tracer_provider)
         meter = metrics.get_meter(SCOPE, meter_provider=self.meter_provider)
+        self._evidence = EvidenceTelemetry(meter, content=self.content)
 
         def seconds(name: str) -> metrics.Histogram:
             return meter.create_histogram(
@@ -101,6 +104,10 @@ class Telemetry:
             if self.content:
                 span.set_attribute("gen_ai.input.messages", _messages("user", started.task.text))
         return span
+
+    def recorded(self, span: Span, event: Event, state: State) -> None:
+        """Tells of the evidence in one event of a trajectory that *span* stands for."""
+        self._evidence.tell(span, event, home=state.home)
 
     def end_trajectory(self, span: Span, state: State) -> None:
         """Ends a trajectory's span with its outcome and totals."""
@@ -313,6 +320,10 @@ def _compared(comparison: Comparison) -> dict[str, Any]:
         "cascade.p_fail": comparison.p_fail,
         "cascade.calibration": comparison.calibration or "uncalibrated",
         "cascade.damage_usd": float(comparison.damage_usd),
+        "cascade.p_rescue": comparison.p_rescue,
+        "cascade.p_harm": comparison.p_harm,
+        "cascade.cold_tokens": comparison.cold_tokens,
+        "cascade.worth_it": comparison.worth_it,
     }
     if comparison.threshold is not None:
         attributes["cascade.threshold"] = comparison.threshold

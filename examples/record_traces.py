@@ -9,23 +9,31 @@ the providers take is timed, so their files differ in that.
 
 import argparse
 import shutil
+import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 import anyio
 from trace_recording import choices, desk, opinions, providers, trouble
-from trace_recording.scenes import Recording
+from trace_recording.scenes import NotShownError, Recording
 
 SCRIPTED: tuple[Recording, ...] = (*trouble.SCENES, *opinions.SCENES, *choices.SCENES)
 ALL: tuple[Recording, ...] = (*SCRIPTED, *providers.SCENES, *desk.SCENES)
 
 
-async def record(folder: Path, wanted: Collection[Recording]) -> None:
-    """Records them, one after another."""
+async def record(folder: Path, wanted: Collection[Recording]) -> list[str]:
+    """Records them, one after another; gives what kept any from being as it should."""
+    problems: list[str] = []
     for recording in wanted:
-        await recording.record(folder)
-        print(recording.name)
+        try:
+            await recording.record(folder)
+        except NotShownError as error:
+            problems.append(f"{recording.name}: {error}")
+            (folder / f"{recording.name}.jsonl").unlink(missing_ok=True)
+        else:
+            print(recording.name)
+    return problems
 
 
 def main() -> None:
@@ -42,10 +50,12 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(missing))}")
     # What is there stays until all of it is recorded.
     with tempfile.TemporaryDirectory() as scratch:
-        anyio.run(record, Path(scratch), wanted)
+        problems = anyio.run(record, Path(scratch), wanted)
         asked.into.mkdir(parents=True, exist_ok=True)
         for path in sorted(Path(scratch).glob("*.jsonl")):
             shutil.copyfile(path, asked.into / path.name)
+    if problems:
+        sys.exit("\n".join(["these stay as they were:", *problems]))
 
 
 if __name__ == "__main__":

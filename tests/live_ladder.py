@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from anyio.lowlevel import checkpoint
-from event_loops import LoopClock
 
 from cascade import Cascade, Policy, Tool, tool
 from cascade.backends.scripted import Reply, ScriptedBackend, calling
 from cascade.exchange import Draft, Request, View
 from cascade.lanes import Capabilities, Lane, Prices
-from cascade.policy import Gating, Monitoring
-from cascade.runtime import Clock
+from cascade.policy import Escalating, Gating, Monitoring
+from cascade.runtime import Clock, TickingClock
 from cascade.signals import Signal
 from cascade.steps import Prefix
 from cascade.verdicts import Verdict
@@ -25,11 +24,13 @@ __all__ = [
     "CALLS",
     "GUARDED",
     "HOME",
+    "SPANNED",
     "TASK",
     "TOP",
     "BrokenGate",
     "BrokenMonitor",
     "Doubtful",
+    "Maybe",
     "Office",
     "StuckAtTwo",
     "Traffic",
@@ -83,6 +84,19 @@ class Doubtful:
         return Verdict(gate=self.name, passed=not unsure, reason="it says itself it is unsure")
 
 
+class Maybe:
+    """A gate that is in doubt about one key."""
+
+    name = "maybe"
+
+    def judge(self, prefix: Prefix, draft: Draft, lane: Lane) -> Verdict:
+        """A probability in the middle for that key."""
+        del prefix, lane
+        doubt = any(call.arguments.get("key") == "maybe" for call in draft.message.calls)
+        p_fail = 0.4 if doubt else 0.0
+        return Verdict(gate=self.name, passed=True, reason="by the key", p_fail=p_fail)
+
+
 class StuckAtTwo:
     """A monitor of a user's own: the second step is always stuck."""
 
@@ -122,6 +136,10 @@ class BrokenGate:
 
 BROKEN_MONITOR = Policy(monitors=Monitoring(extra=("live_ladder:BrokenMonitor",)))
 GUARDED = Policy(gates=Gating(extra=("live_ladder:Doubtful",)))
+SPANNED = Policy(
+    monitors=Monitoring(extra=("live_ladder:StuckAtTwo",)),
+    escalation=Escalating(nudge=False, span_steps=2),
+)
 
 
 @dataclass
@@ -219,7 +237,7 @@ def live(
         backends=backends,
         policy=policy,
         traces=traces,
-        clock=clock or LoopClock(),
+        clock=clock or TickingClock(),
         rng=random.Random(0),
         **options,
     )

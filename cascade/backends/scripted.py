@@ -129,7 +129,7 @@ class ScriptedHop:
             reply = self._script(self._view, self._request)
             return await reply if isawaitable(reply) else reply
         # One user message begins the conversation; then each step adds two messages.
-        position = sum(message.role == "assistant" for message in self._view.messages)
+        position = [message.role for message in self._view.messages].count("assistant")
         if position >= len(self._script):
             raise ConfigError(
                 f"the script has {len(self._script)} replies and is asked for number {position + 1}"

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
+from pydantic import Field, JsonValue, PositiveInt
 
 from cascade.decision import Probability
 from cascade.frozen import Frozen
@@ -85,5 +85,5 @@ class Monitoring(Frozen):
     extra: tuple[str, ...] = ()
     """Monitors of the user's own, as `module:attribute` or names of entry points in the group
     `cascade.monitors`."""
-    window: NonNegativeInt = 400
+    window: PositiveInt = 100
     """How many of the last steps a monitor is shown."""

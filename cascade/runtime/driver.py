@@ -86,6 +86,8 @@ class Driver:
         """Whether nothing more may be appended: the log has its last word, or cannot be written."""
         self._said = False
         """Whether the listener was given text of the call under way."""
+        self._span: Span | None = None
+        """The trajectory's, while it runs."""
 
     def append(self, event: Event) -> None:
         """Makes *event* part of the log.
@@ -106,6 +108,8 @@ class Driver:
             raise
         self.state = fold(self.state, event)
         self._closed = event.kind in _LAST_WORDS
+        if self._span is not None:
+            self._telemetry.recorded(self._span, event, self.state)
 
     async def run(self) -> State:
         """Goes on until the trajectory is over.
@@ -113,7 +117,7 @@ class Driver:
         A cancelled run leaves a log that says so, with what the call under way had used, and can
         be resumed from it.
         """
-        span = self._telemetry.trajectory(self.state.head())
+        span = self._span = self._telemetry.trajectory(self.state.head())
         try:
             await self._loop(span)
         except BaseException:

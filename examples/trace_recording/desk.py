@@ -14,9 +14,11 @@ from cascade.evaluation.frontier import oracle_served
 from cascade.policy import (
     AgreementSettings,
     ConfidenceSettings,
+    Escalating,
     Gating,
     MilestoneSettings,
     Monitoring,
+    SelfEscalation,
 )
 from cascade.runtime.bundled import BUNDLED_LANE
 from cascade.runtime.clock import TickingClock
@@ -24,11 +26,11 @@ from cascade.traces.record import Trace, read_trace
 from cascade.traces.score import append_score
 
 from . import sights
-from .scenes import key_of
+from .scenes import NotShownError, key_of
 
 __all__ = ["SCENES"]
 
-_TRIALS = 60
+_TRIALS = 100
 _MOST_BYTES = 50_000
 _HOME = "lane `local` is the bundled model; "
 _SIMULATED = _HOME + "lane `oracle` is the desk's oracle behind a simulated provider"
@@ -41,14 +43,14 @@ class _DeskScene:
     Attributes:
         name: Of its file, without the ending.
         shows: What it shows, in a sentence.
-        family: Of the tasks.
+        families: Of the tasks, in turn.
         seen: Whether a trajectory shows it. Which task does depends on what the model learnt.
         policy: `None` runs it on the bundled model alone.
     """
 
     name: str
     shows: str
-    family: str
+    families: tuple[str, ...]
     seen: Callable[[Trace], bool]
     policy: Policy | None = None
 
@@ -56,7 +58,7 @@ class _DeskScene:
         """Runs tasks until one shows it.
 
         Raises:
-            RuntimeError: None of them did.
+            NotShownError: None of them did.
         """
         tasks = self._tasks()
         with ExitStack() as stack:
@@ -77,12 +79,16 @@ class _DeskScene:
                     if path.stat().st_size <= _MOST_BYTES and self.seen(read_trace(path)):
                         return
                     path.unlink()
-        raise RuntimeError(f"{self.name}: none of {_TRIALS} tasks of {self.family} shows it")
+        raise NotShownError(f"none of {len(tasks)} tasks of {', '.join(self.families)} shows it")
 
     def _tasks(self) -> Sequence[SuiteTask]:
         """In names and wordings that the model was never trained on."""
-        seeds = range(1, _TRIALS + 1)
-        return [SuiteTask(desk=make_task(self.family, "evaluation", seed)) for seed in seeds]
+        seeds = range(1, _TRIALS // len(self.families) + 1)
+        return [
+            SuiteTask(desk=make_task(family, "evaluation", seed))
+            for seed in seeds
+            for family in self.families
+        ]
 
     async def _run(self, cascade: Cascade, task: SuiteTask, folder: Path) -> Path:
         episode = task.open()
@@ -111,90 +117,125 @@ class _DeskScene:
         return path
 
 
-def _with(version: str, **changes: object) -> Policy:
-    return desk_policy().model_copy(update={"version": version, **changes})
-
-
-_NO_GATE = Gating(confidence=ConfidenceSettings(enabled=False))
-_STOPS = Gating(confidence=ConfidenceSettings(calibration=calibration(), while_generating=True))
-_SAMPLES = Gating(
-    confidence=ConfidenceSettings(calibration=calibration()),
-    agreement=AgreementSettings(enabled=True, borderline=(0.05, 0.8)),
+_CALIBRATED = ConfidenceSettings(calibration=calibration())
+_UNAIDED = Escalating(self_escalation=SelfEscalation(enabled=False))
+_GATED = Policy(version="desk-gate", gates=Gating(confidence=_CALIBRATED), escalation=_UNAIDED)
+_STOPS = Policy(
+    version="desk-stops",
+    gates=Gating(confidence=_CALIBRATED.model_copy(update={"while_generating": True})),
+    escalation=_UNAIDED,
 )
-_CLAIMS = Monitoring(milestones=MilestoneSettings(claims=True))
+_SAMPLES = Policy(
+    version="desk-samples",
+    gates=Gating(
+        confidence=_CALIBRATED, agreement=AgreementSettings(enabled=True, borderline=(0.05, 0.8))
+    ),
+    escalation=_UNAIDED,
+)
+_UNGATED = Policy(
+    version="desk-no-gate",
+    gates=Gating(confidence=ConfidenceSettings(enabled=False)),
+    escalation=_UNAIDED,
+)
+_CLAIMS = _UNGATED.model_copy(
+    update={
+        "version": "desk-claims",
+        "monitors": Monitoring(milestones=MilestoneSettings(claims=True)),
+    }
+)
+_TWO_STEPS = _UNGATED.model_copy(
+    update={
+        "version": "desk-two-steps",
+        "escalation": _UNAIDED.model_copy(update={"nudge": False, "span_steps": 2}),
+    }
+)
 
 SCENES = (
     _DeskScene(
         name="low-confidence",
         shows="A draft that is likely wrong goes up for its step, and the home lane goes on.",
-        family="message",
+        families=("message", "notify", "note", "cancel"),
         seen=sights.one_step_up,
+        policy=_GATED,
+    ),
+    _DeskScene(
+        name="desk-policy",
+        shows="The policy for the bundled model as it ships: a step goes up and is put right.",
+        families=("cancel", "note", "tier", "notify"),
+        seen=sights.put_right,
         policy=desk_policy(),
     ),
     _DeskScene(
         name="stopped-while-generating",
         shows="A draft is stopped at a doubtful token, and the step goes up.",
-        family="message",
+        families=("message",),
         seen=sights.stopped,
-        policy=_with("desk-stops", gates=_STOPS),
+        policy=_STOPS,
     ),
     _DeskScene(
         name="samples-disagree",
         shows="A borderline draft is compared with samples, which disagree: the step goes up.",
-        family="latest",
+        families=("latest",),
         seen=sights.samples_disagree,
-        policy=_with("desk-samples", gates=_SAMPLES),
+        policy=_SAMPLES,
     ),
     _DeskScene(
         name="review-approves",
         shows="A message that cannot be taken back is reviewed, approved and sent.",
-        family="notify",
+        families=("notify",),
         seen=sights.approved,
-        policy=_with("desk-no-gate", gates=_NO_GATE),
+        policy=_UNGATED,
     ),
     _DeskScene(
         name="review-rejects",
         shows="A wrong message is stopped before it is sent; the step goes up with the correction.",
-        family="message",
+        families=("message",),
         seen=sights.rejected,
-        policy=_with("desk-no-gate", gates=_NO_GATE),
+        policy=_UNGATED,
     ),
     _DeskScene(
         name="claim-reviewed",
         shows="The claim to be finished is reviewed before it counts.",
-        family="status",
+        families=("status",),
         seen=sights.approved,
-        policy=_with("desk-claims", gates=_NO_GATE, monitors=_CLAIMS),
+        policy=_CLAIMS,
+    ),
+    _DeskScene(
+        name="stuck-then-a-span",
+        shows="Stuck, and handed up at once: two steps of the oracle, then the model goes on.",
+        families=("refund",),
+        seen=sights.one_span,
+        policy=_TWO_STEPS,
     ),
     _DeskScene(
         name="nudged",
         shows="A stuck model is nudged, and finds its way by itself.",
-        family="audit",
+        families=("audit",),
         seen=sights.nudged_is_enough,
-        policy=_with("desk-no-gate", gates=_NO_GATE),
+        policy=_UNGATED,
     ),
     _DeskScene(
         name="status-solved",
         shows="Local alone: an order is looked up.",
-        family="status",
+        families=("status",),
         seen=sights.solved,
     ),
     _DeskScene(
         name="cancel-solved",
         shows="Local alone: an order is cancelled.",
-        family="cancel",
+        families=("cancel",),
         seen=sights.solved,
     ),
     _DeskScene(
         name="recovered-from-an-error",
         shows="Local alone: a call fails, and the model goes on in another way.",
-        family="tier",
+        families=("tier",),
         seen=sights.recovered,
     ),
     _DeskScene(
         name="total-failed",
         shows="Local alone: several orders are too much, and the answer is wrong.",
-        family="total",
+        families=("total",),
         seen=sights.failed,
     ),
 )

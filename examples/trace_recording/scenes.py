@@ -15,7 +15,7 @@ from cascade.runtime.clock import TickingClock
 from .lines import Said, Speaker
 from .shop import Shop
 
-__all__ = ["LARGE", "SEED", "SMALL", "SYSTEM", "Recording", "Scene", "key_of"]
+__all__ = ["LARGE", "SEED", "SMALL", "SYSTEM", "NotShownError", "Recording", "Scene", "key_of"]
 
 SEED = 7
 SYSTEM = "You work in a shop. Use the tools; when all is done, answer."
@@ -48,6 +48,10 @@ LARGE = Lane(
 _PLAIN = Policy()
 
 
+class NotShownError(RuntimeError):
+    """A trajectory went another way than the one that it was to show."""
+
+
 class Recording(Protocol):
     """A trajectory that can be recorded."""
 
@@ -57,7 +61,11 @@ class Recording(Protocol):
         ...
 
     async def record(self, folder: Path) -> None:
-        """Runs it, into the folder."""
+        """Runs it, into the folder.
+
+        Raises:
+            NotShownError: It does not show what it is recorded for.
+        """
         ...
 
 
@@ -96,7 +104,7 @@ class Scene:
         """Plays the scene.
 
         Raises:
-            RuntimeError: Something of the scripts was not said: it went another way.
+            NotShownError: Something of the scripts was not said.
         """
         shop = Shop()
         speakers = [
@@ -122,5 +130,4 @@ class Scene:
             )
         for speaker in speakers:
             if speaker.left:
-                message = f"{self.name}: {speaker.lane.name} was not asked for {speaker.left}"
-                raise RuntimeError(message)
+                raise NotShownError(f"{speaker.lane.name} was not asked for {speaker.left}")

@@ -12,7 +12,9 @@ __all__ = [
     "approved",
     "failed",
     "nudged_is_enough",
+    "one_span",
     "one_step_up",
+    "put_right",
     "recovered",
     "rejected",
     "samples_disagree",
@@ -42,7 +44,13 @@ def recovered(trace: Trace) -> bool:
 def one_step_up(trace: Trace) -> bool:
     """One step went up for low confidence, was put right, and the home lane ended the task."""
     is_one = _ups(trace) == [("low_confidence", "worth_it")] and not _redrafted(trace)
-    return is_one and _put_right(trace) and _ends_home(trace)
+    return is_one and put_right(trace) and _ends_home(trace)
+
+
+def one_span(trace: Trace) -> bool:
+    """A span was handed up for being stuck, and the home lane ended the task after it."""
+    stuck = [each for each in _decisions(trace) if "stuck" in each.reasons]
+    return [each.scope for each in stuck] == ["span"] and _ends_home(trace)
 
 
 def stopped(trace: Trace) -> bool:
@@ -56,7 +64,7 @@ def stopped(trace: Trace) -> bool:
 
 def samples_disagree(trace: Trace) -> bool:
     """Samples that disagree were the reason why a step went up, which was put right."""
-    return _put_right(trace) and any("disagreement" in reasons for reasons in _ups(trace))
+    return put_right(trace) and any("disagreement" in reasons for reasons in _ups(trace))
 
 
 def approved(trace: Trace) -> bool:
@@ -73,6 +81,17 @@ def nudged_is_enough(trace: Trace) -> bool:
     """A nudge was given, and nothing went up."""
     nudged = any("nudge" in each.reasons for each in _decisions(trace))
     return nudged and solved(trace) and not _ups(trace)
+
+
+def put_right(trace: Trace) -> bool:
+    """Another lane made another step of a draft that was held, and all was well."""
+    drafts = [event for event in trace.events if isinstance(event, Drafted)]
+    return solved(trace) and any(
+        before.step == after.step
+        and before.lane != after.lane
+        and normal_form(before.draft) != normal_form(after.draft)
+        for before, after in pairwise(drafts)
+    )
 
 
 def _success(state: State) -> bool:
@@ -103,14 +122,3 @@ def _ends_home(trace: Trace) -> bool:
     """Whether the home lane said the last word, and the right one."""
     state = trace.state()
     return state.last_lane == state.home and _success(state)
-
-
-def _put_right(trace: Trace) -> bool:
-    """Whether another lane made another step of a draft that was held, and all was well."""
-    drafts = [event for event in trace.events if isinstance(event, Drafted)]
-    return solved(trace) and any(
-        before.step == after.step
-        and before.lane != after.lane
-        and normal_form(before.draft) != normal_form(after.draft)
-        for before, after in pairwise(drafts)
-    )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cascade.traces import read_trace
+
 
 @pytest.mark.parametrize(
     ("name", "last_line"),
@@ -74,6 +76,41 @@ def test_advice_is_asked_for_given_and_followed(examples: Path):
     lines = printed_by(examples / "asking.py")
     assert any(line.startswith("large advises: There is none for gifts.") for line in lines)
     assert lines[-2:] == ["  advice followed: True", "Order 4817 is marked as a gift."]
+
+
+def test_the_scripted_trajectories_are_recorded_again_byte_for_byte(examples: Path, tmp_path: Path):
+    script = [sys.executable, "-W", "error", str(examples / "record_traces.py")]
+    into = tmp_path / "traces"
+    ended = subprocess.run(
+        [*script, "--scripted", "--into", str(into)], capture_output=True, text=True, check=True
+    )
+    recorded = sorted(into.iterdir())
+    assert [path.stem for path in recorded] == sorted(ended.stdout.split())
+    assert len(recorded) >= 12
+    stale = [
+        path.stem
+        for path in recorded
+        if path.read_bytes() != (examples.parent / "traces" / path.name).read_bytes()
+    ]
+    assert stale == [], "run: python examples/record_traces.py"
+
+
+def test_trajectories_over_simulated_providers_are_recorded(examples: Path, tmp_path: Path):
+    names = ["failed-over", "retried", "stopped-and-resumed"]
+    script = [sys.executable, "-W", "error", str(examples / "record_traces.py")]
+    into = tmp_path / "traces"
+    subprocess.run([*script, *names, "--into", str(into)], capture_output=True, check=True)
+    outcomes = {path.stem: read_trace(path).state().outcome for path in into.iterdir()}
+    assert outcomes == dict.fromkeys(names, "completed")
+
+
+@pytest.mark.slow
+def test_all_trajectories_can_be_recorded_anew(examples: Path, tmp_path: Path):
+    into = tmp_path / "traces"
+    script = [sys.executable, str(examples / "record_traces.py"), "--into", str(into)]
+    subprocess.run(script, capture_output=True, check=True)
+    kept = {path.name for path in (examples.parent / "traces").glob("*.jsonl")}
+    assert {path.name for path in into.iterdir()} == kept
 
 
 @pytest.mark.slow

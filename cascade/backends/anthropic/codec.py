@@ -51,7 +51,8 @@ class MessagesCodec:
         # trajectories of a process share it with their tools, which are kept with it so that no
         # others can get their identity.
         self._frames: dict[_FrameKey, tuple[Frame, tuple[ToolSpec, ...], OutputSchema | None]] = {}
-        # By trajectory and hop, from the writing of a request to the end of its answer.
+        # From the writing of a request to the end of its answer. Those of calls that never came to
+        # an end go when there are too many.
         self._sent: dict[tuple[str, int], Sent] = {}
 
     def message(self, message: Message, *, plain: bool) -> Encoded:
@@ -93,7 +94,7 @@ class MessagesCodec:
             frame=self._frame(view),
             origin=self._origin,
             backend=self._lane.backend,
-            sent=lambda: self._written(view, request),
+            sent=lambda: self._sent.pop(_call(view, request), UNSENT),
         )
 
     def _plain(self, message: Message) -> bytes:
@@ -103,10 +104,10 @@ class MessagesCodec:
     def _remember(self, view: View, request: Request, written: Sent) -> None:
         if len(self._sent) >= _MOST_CALLS:
             del self._sent[next(iter(self._sent))]
-        self._sent[view.trajectory_id, request.hop] = written
+        self._sent[_call(view, request)] = written
 
     def _written(self, view: View, request: Request) -> Sent:
-        return self._sent.get((view.trajectory_id, request.hop), UNSENT)
+        return self._sent.get(_call(view, request), UNSENT)
 
     def _frame(self, view: View) -> Frame:
         key = (view.system, tuple(map(id, view.tools)), id(view.output))
@@ -136,3 +137,8 @@ class MessagesCodec:
             origin=self._origin,
             strangers=self._written(view, request).strangers,
         )
+
+
+def _call(view: View, request: Request) -> tuple[str, int]:
+    """What tells a call apart."""
+    return view.trajectory_id, request.hop

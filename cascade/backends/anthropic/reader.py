@@ -30,7 +30,16 @@ _COUNTS = {
 
 
 class MessagesReader:
-    """One answer under way."""
+    """One answer under way.
+
+    Args:
+        view: What was shown.
+        request: What was asked for.
+        frame: What stood around the conversation.
+        origin: Of the lane.
+        backend: Its name.
+        sent: What the lane made of the conversation; asked for once, when the answer is whole.
+    """
 
     def __init__(
         self,

@@ -1,13 +1,14 @@
 """Connections straight on httpcore2, against servers that see each byte of them."""
 
 import gzip
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
 import httpx2
 import pytest
-from anyio.abc import ByteStream, SocketAttribute
+from anyio.abc import ByteStream
+from byte_servers import answer, by_number, byte_server
 from remote_lanes import lane
 
 from cascade.backends.remote.connection import Answer, Connection, abandon, pieces_of
@@ -17,9 +18,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyn
 
 TIMEOUTS = {"connect": 5.0, "read": 5.0, "write": 5.0}
 BODY = b'{"messages":[]}'
-
-Serve = Callable[[int, ByteStream], Awaitable[None]]
-"""Serves one connection, which is given with its number from 1."""
 
 
 class Clock:
@@ -33,30 +31,6 @@ class Clock:
 
 
 @asynccontextmanager
-async def server(serve: Serve) -> AsyncGenerator[httpx2.URL]:
-    """The address of a server that speaks bytes."""
-    opened = 0
-
-    async def handle(stream: ByteStream) -> None:
-        nonlocal opened
-        opened += 1
-        async with stream:
-            try:
-                await serve(opened, stream)
-            except (anyio.EndOfStream, anyio.BrokenResourceError):
-                return
-
-    # A test that waits in vain fails instead of hanging.
-    with anyio.fail_after(60):
-        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
-            port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - not of Django
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(listener.serve, handle)
-                yield httpx2.URL(f"http://127.0.0.1:{port}")
-                tasks.cancel_scope.cancel()
-
-
-@asynccontextmanager
 async def opened(
     root: httpx2.URL, monotonic: Callable[[], float]
 ) -> AsyncGenerator[DirectTransport]:
@@ -65,11 +39,6 @@ async def opened(
         yield transport
     finally:
         await transport.aclose()
-
-
-def answer(body: bytes, *headers: bytes) -> bytes:
-    lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *headers]
-    return b"\r\n".join([*lines, b"", body])
 
 
 async def sent(transport: DirectTransport) -> Answer:
@@ -81,19 +50,12 @@ async def read(given: Answer) -> bytes:
     return b"".join([piece async for piece in pieces_of(given)])
 
 
-async def by_number(number: int, stream: ByteStream) -> None:
-    """Answers each request with the number of its connection."""
-    while True:
-        await stream.receive()
-        await stream.send(answer(b"%d" % number))
-
-
 async def test_the_head_and_the_body_of_a_request_come_together():
     async def echo(_number: int, stream: ByteStream) -> None:
         while True:
             await stream.send(answer(await stream.receive()))
 
-    async with server(echo) as root, opened(root, Clock()) as transport:
+    async with byte_server(echo) as server, opened(server.root, Clock()) as transport:
         said = await read(await sent(transport))
     assert said == (
         b"POST /v1/chat HTTP/1.1\r\nhost: models.example\r\ncontent-length: 15\r\n\r\n" + BODY
@@ -101,21 +63,21 @@ async def test_the_head_and_the_body_of_a_request_come_together():
 
 
 async def test_a_request_without_a_body_goes_out_as_well():
-    async with server(by_number) as root:
-        connection = Connection(lane(endpoint=f"{root}/v1"), {})
+    async with byte_server(by_number) as server:
+        connection = Connection(lane(endpoint=f"{server.root}/v1"), {})
         assert await read(await connection.get("/models")) == b"1"
         await connection.aclose()
 
 
 async def test_the_connection_that_was_used_last_is_taken_first():
-    async with server(by_number) as root, opened(root, Clock()) as transport:
+    async with byte_server(by_number) as server, opened(server.root, Clock()) as transport:
         first, second = await sent(transport), await sent(transport)
         assert [await read(second), await read(first)] == [b"2", b"1"]
         assert [await read(await sent(transport)) for _ in range(3)] == [b"1"] * 3
 
 
 async def test_an_answer_that_is_left_takes_its_connection_with_it():
-    async with server(by_number) as root, opened(root, Clock()) as transport:
+    async with byte_server(by_number) as server, opened(server.root, Clock()) as transport:
         await abandon(await sent(transport))
         assert await read(await sent(transport)) == b"2"
 
@@ -130,7 +92,7 @@ async def test_a_connection_that_the_server_closed_is_not_used_again():
         await stream.aclose()
         is_closed.set()
 
-    async with server(once) as root, opened(root, Clock()) as transport:
+    async with byte_server(once) as server, opened(server.root, Clock()) as transport:
         assert await read(await sent(transport)) == b"1"
         is_read.set()
         await is_closed.wait()
@@ -152,7 +114,7 @@ async def test_what_a_rush_left_behind_is_closed_once_the_server_lets_go_of_it()
             if number == 1:
                 is_closed.set()
 
-    async with server(serve) as root, opened(root, clock) as transport:
+    async with byte_server(serve) as server, opened(server.root, clock) as transport:
         rush = [await sent(transport), await sent(transport)]
         assert [await read(each) for each in rush] == [b"1", b"2"]
         await is_let_go.wait()
@@ -170,8 +132,8 @@ async def test_a_connection_in_use_is_closed_when_its_answer_ends_after_the_tran
         finally:
             is_closed.set()
 
-    async with server(serve) as root:
-        async with opened(root, Clock()) as transport:
+    async with byte_server(serve) as server:
+        async with opened(server.root, Clock()) as transport:
             given = await sent(transport)
         assert not is_closed.is_set()
         assert await read(given) == b"1"
@@ -179,7 +141,7 @@ async def test_a_connection_in_use_is_closed_when_its_answer_ends_after_the_tran
 
 
 async def test_a_call_that_is_cancelled_before_it_begins_leaves_the_connection():
-    async with server(by_number) as root, opened(root, Clock()) as transport:
+    async with byte_server(by_number) as server, opened(server.root, Clock()) as transport:
         await read(await sent(transport))
         with anyio.CancelScope() as scope:
             scope.cancel()
@@ -193,7 +155,7 @@ async def test_an_answer_that_comes_compressed_is_unpacked():
         await stream.receive()
         await stream.send(answer(gzip.compress(b"plain"), b"Content-Encoding: gzip"))
 
-    async with server(packed) as root, opened(root, Clock()) as transport:
+    async with byte_server(packed) as server, opened(server.root, Clock()) as transport:
         given = await sent(transport)
         assert given.headers["content-encoding"] == "gzip"
         assert await read(given) == b"plain"
@@ -205,14 +167,14 @@ async def test_an_answer_that_breaks_off_raises_what_httpx2_raises():
         await stream.receive()
         await stream.send(answer(b"plain")[:-1])
 
-    async with server(cut) as root, opened(root, Clock()) as transport:
+    async with byte_server(cut) as server, opened(server.root, Clock()) as transport:
         with pytest.raises(httpx2.RemoteProtocolError, match="without sending complete"):
             await read(await sent(transport))
 
 
 async def test_a_server_that_is_not_there_raises_what_httpx2_raises():
-    async with server(by_number) as root:
+    async with byte_server(by_number) as server:
         pass
-    async with opened(root, Clock()) as transport:
+    async with opened(server.root, Clock()) as transport:
         with pytest.raises(httpx2.ConnectError):
             await sent(transport)
