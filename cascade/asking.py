@@ -41,14 +41,15 @@ def question_asked(state: State) -> ToolCall | None:
 
 
 def milestones_to_review(state: State) -> tuple[Signal, ...]:
-    """The milestones of this step that were not judged yet."""
+    """The milestones that were not judged yet: of the held draft, or else of the work so far."""
+    signals = state.signals
     if state.held is not None:
+        signals = signals[state.held.signals_from :]
         done = set(state.held.reviewed)
     else:
         done = {code for reviewed in state.reviews for code in reviewed.codes}
-    return tuple(
-        each for each in state.signals if each.kind == "milestone" and each.code not in done
-    )
+    found = {each.code: each for each in signals if each.kind == "milestone"}
+    return tuple(each for code, each in found.items() if code not in done)
 
 
 def shown(state: State, decision: Decision, rewriter: Rewriter) -> View:

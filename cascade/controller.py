@@ -5,6 +5,7 @@ drives it (the live runtime, a resume, a replay, another framework) does that, f
 events and asks again, until it says `Stop`.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from cascade import facts
@@ -105,6 +106,8 @@ def _on_step(state: State, at: datetime, rules: Rules) -> Action:
     choice = drafter(state, at, ladder) or _nobody(ladder)
     if isinstance(choice, str):
         return _halt(state, at, ladder, choice)
+    if state.head().policy.routing.execution == "decision_only":
+        choice = replace(choice, reasons=(*choice.reasons, "decision_only"))
     return Record(decided(state, at, choice))
 
 

@@ -63,16 +63,16 @@ def _in_charge(state: State, ladder: Ladder) -> Choice | None:
     if state.tenure is not None:
         lane = lane_of(state, state.tenure.lane)
         if lane in ladder:
-            reason: ReasonCode = "latched" if state.tenure.until is None else "span"
+            reason: ReasonCode = "span"
+            if state.tenure.until is None:
+                reason = "restart" if state.restarted else "latched"
             return Choice(lane=lane, scope="span", reasons=(reason,), excluded=ladder.excluded)
     home = lane_of(state, state.home)
     if home not in ladder:
         if not ladder.eligible:
             return None
         home = min(ladder.eligible, key=lambda lane: lane.tier)
-        reasons: tuple[ReasonCode, ...] = ("pinned",) if pin else ("no_eligible_lane",)
-        if not pin:
-            reasons = ("home_lane",)
+        reasons: tuple[ReasonCode, ...] = ("pinned",) if pin else ("home_lane",)
         return Choice(lane=home, reasons=reasons, excluded=ladder.excluded)
     reasons = ("home_lane",)
     if pin:

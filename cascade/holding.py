@@ -327,7 +327,8 @@ def _reviewed(matter: _Matter) -> Choice | Judged | Signalled | str:
         return matter.settled()
     prefix = prefix_of(state, matter.base.lane, held.drafted.draft.message)
     signals = [each for each in matter.rules.signals(prefix) if each.kind == "milestone"]
-    fresh = next((each for each in signals if each not in state.signals), None)
+    known = state.signals[held.signals_from :]
+    fresh = next((each for each in signals if each not in known), None)
     if fresh is not None:
         return Signalled(seq=state.seq + 1, at=matter.at, step=state.step, signal=fresh)
     due = [each for each in signals if each.code not in held.reviewed]

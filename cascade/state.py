@@ -109,6 +109,8 @@ class Held:
     """Second drafts, to be compared with it."""
     reviewed: tuple[str, ...] = ()
     """Codes of the signals for which it was reviewed and not found wanting."""
+    signals_from: int = 0
+    """So many signals of the step are older than it, and about something else."""
     after: int = 0
     """How many drafts of its step were rejected before it came."""
 

@@ -1,4 +1,4 @@
-"""What telemetry says of evidence: signals, verdicts, and the steps that went up because of them."""
+"""What telemetry says of evidence: signals, verdicts, and steps that went up because of them."""
 
 from typing import Any
 

@@ -107,6 +107,10 @@ class Simulation:
     def run(self) -> State:
         """Goes on to the end."""
         self.append(self.head or started(self.policy, self.lanes))
+        return self.go_on()
+
+    def go_on(self) -> State:
+        """Goes on to the end from where the log stands."""
         replies = iter(self.replies)
         while True:
             action = decide(self.state, self.now(), self.rules)

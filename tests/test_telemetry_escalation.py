@@ -1,4 +1,4 @@
-"""What spans and metrics say of evidence: counters by cause, and events on the trajectory's span."""
+"""Spans and metrics of evidence: counters by cause, and events on the trajectory's span."""
 
 from typing import Any
 
@@ -20,7 +20,11 @@ def watch() -> Watch:
 
 async def ran(watch: Watch, **options: Any) -> None:
     """One task, watched."""
-    given = {"tracer_provider": watch.spans_to, "meter_provider": watch.metrics_to, **options}
+    given: dict[str, Any] = {
+        "tracer_provider": watch.spans_to,
+        "meter_provider": watch.metrics_to,
+        **options,
+    }
     async with live(**given) as cascade:
         await cascade.run(TASK, tools=Office().tools)
 
@@ -55,8 +59,8 @@ async def test_a_span_is_one_escalation_however_long_it_lasts(watch: Watch):
 
 
 async def test_a_stop_for_a_person_is_counted(watch: Watch):
-    nobody = Policy(routing=Routing(pin="nobody"))
-    await ran(watch, policy=nobody)
+    nowhere = Policy(routing=Routing(execution="local_only", pin="top"))
+    await ran(watch, policy=nowhere)
     assert counted(watch, "cascade.escalations") == {("home", "no_eligible_lane", "halt"): 1}
 
 

@@ -21,7 +21,7 @@ def comparison_tables(report: PolicyReport) -> Iterator[RenderableType]:
     frontier = f"{report.frontier}{', simulated by the oracle' if report.simulated else ''}"
     yield Text(
         f"{report.suite}: {report.tasks} tasks, {seeds}; home {report.home}, frontier {frontier}; "
-        "in brackets 95 % intervals over tasks"
+        "in brackets 95 % intervals over tasks; up: to the frontier, reviews and advice included"
     )
     yield _outcomes(report)
     yield _spending(report)
@@ -29,7 +29,7 @@ def comparison_tables(report: PolicyReport) -> Iterator[RenderableType]:
 
 
 def _outcomes(report: PolicyReport) -> Table:
-    table = _table("arm", "success", "gap recovered", "frontier steps", "saved")
+    table = _table("arm", "success %", "gap recovered %", "frontier steps %", "saved %")
     for arm in report.arms:
         table.add_row(
             arm.name,
@@ -42,14 +42,14 @@ def _outcomes(report: PolicyReport) -> Table:
 
 
 def _spending(report: PolicyReport) -> Table:
-    """`up`: handed to the frontier; `judging`: share of the cost that reviews and judges took."""
     table = _table(
-        "arm", "a task", "judging", "calls up", "tokens up", "rescued", "harmed", "loops", "steps"
+        *("arm", "$ a task", "judging %", "calls up %", "tokens up %", "rescued %", "harmed %"),
+        *("loops %", "steps"),
     )
     for arm in report.arms:
         table.add_row(
             arm.name,
-            "unknown" if arm.usd is None else f"${arm.usd.value:.5f}",
+            "unknown" if arm.usd is None else f"{arm.usd.value:.5f}",
             _bare(arm.judging_share),
             _bare(arm.frontier_call_share),
             _bare(arm.frontier_token_share),
@@ -83,15 +83,16 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _bare(figure: Figure | None) -> str:
-    return "-" if figure is None else f"{figure.value:.1%}"
+    return "-" if figure is None else f"{100 * figure.value:.1f}"
 
 
 def _share(figure: Figure | None) -> str:
     if figure is None:
         return "-"
-    return f"{figure.value:.1%} [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
+    low, high = 100 * figure.low, 100 * figure.high
+    return f"{100 * figure.value:.1f} [{low:.0f},{high:.0f}]"
 
 
 def _points(figure: Figure) -> str:
     low, high = 100 * figure.low, 100 * figure.high
-    return f"{100 * figure.value:+.1f} [{low:.1f}, {high:.1f}]"
+    return f"{100 * figure.value:+.1f} [{low:.1f},{high:.1f}]"

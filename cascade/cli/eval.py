@@ -58,8 +58,8 @@ is the whole policy; `stuck_only`, `milestone_only`, `gate_only` and `ask_only` 
 kind of evidence; `random@R`, `every@K` and `first@K` have none and hand up a share R of
 the steps, each K-th, or the first K; `random@cascade` and the like hand up as many as that
 arm did; `oracle_router` knows the answers. Without --policy, desk tasks run under the
-policy that ships for the bundled model (`--policy desk`). That model was never trained to
-ask for help, so only ask_only offers it to.
+policy that ships for the bundled model (`--policy desk`), which does not offer it to ask
+for help: of the arms only ask_only does.
 
 \b
 --json prints {"suite", "seed", "arms": [...]}; an arm has

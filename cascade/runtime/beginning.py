@@ -55,10 +55,12 @@ def started(
         content: Whether the record holds what was said.
 
     Raises:
-        ConfigError: No lane can be the home lane, or something cannot be recorded or sent.
+        ConfigError: No lane can be the home lane, the policy names a lane that there is not, or
+            something cannot be recorded or sent.
     """
     policy = commission.policy or policy
     home_lane(lanes, policy.home_lane)
+    _check_named(lanes, policy)
     at = clock.utc()
     made_id = f"{at:%Y%m%dT%H%M%S}-{rng.getrandbits(32):08x}"
     wanted = commission.response_format
@@ -85,6 +87,24 @@ def started(
         # A lone surrogate, for one: it cannot be written as UTF-8, and so neither sent.
         raise ConfigError(f"the trajectory cannot be recorded or sent: {error}") from error
     return event
+
+
+def _check_named(lanes: Sequence[Lane], policy: Policy) -> None:
+    """A name that leads nowhere would quietly switch off what it stands for."""
+    named = {
+        "routing.pin": policy.routing.pin,
+        "routing.controller": policy.routing.controller,
+        "escalation.review.lane": policy.escalation.review.lane,
+        "gates.judge.lane": policy.gates.judge.lane,
+    }
+    known = {lane.name for lane in lanes}
+    for setting, name in named.items():
+        if name is not None and name not in known:
+            there_is = ", ".join(repr(lane.name) for lane in lanes)
+            raise ConfigError(
+                f"the policy's {setting} is {name!r}, and the ladder has no such lane, or it has "
+                f"no key here; it has {there_is}"
+            )
 
 
 def _message(task: str | Sequence[Content]) -> UserMessage:

@@ -30,7 +30,7 @@ from .scenes import NotShownError, key_of
 
 __all__ = ["SCENES"]
 
-_TRIALS = 100
+_TRIALS = 160
 _MOST_BYTES = 50_000
 _HOME = "lane `local` is the bundled model; "
 _SIMULATED = _HOME + "lane `oracle` is the desk's oracle behind a simulated provider"
@@ -122,7 +122,9 @@ _UNAIDED = Escalating(self_escalation=SelfEscalation(enabled=False))
 _GATED = Policy(version="desk-gate", gates=Gating(confidence=_CALIBRATED), escalation=_UNAIDED)
 _STOPS = Policy(
     version="desk-stops",
-    gates=Gating(confidence=_CALIBRATED.model_copy(update={"while_generating": True})),
+    gates=Gating(
+        confidence=_CALIBRATED.model_copy(update={"while_generating": True, "stop_below": 0.3})
+    ),
     escalation=_UNAIDED,
 )
 _SAMPLES = Policy(
@@ -168,7 +170,7 @@ SCENES = (
     _DeskScene(
         name="stopped-while-generating",
         shows="A draft is stopped at a doubtful token, and the step goes up.",
-        families=("message",),
+        families=("note", "message", "notify", "latest"),
         seen=sights.stopped,
         policy=_STOPS,
     ),

@@ -318,6 +318,7 @@ def test_a_claim_is_reviewed_at_most_so_often():
         policy=policy, rules=Rules(monitors=(Milestones(),)),
     )  # fmt: skip
     assert lanes_of(run) == ["local", "top:review"] * 3 + ["local"]
+    assert [event.codes for event in of(run, Reviewed)] == [("claim",)] * 3
     assert run.state.outcome == "completed"
     assert run.state.final_text == "4"
 

@@ -21,7 +21,14 @@ from cascade.events import (
     Restarted,
 )
 from cascade.exchange import Delta, Request, Usage, View
-from cascade.policy import Escalating, Gating, Monitoring
+from cascade.policy import (
+    Escalating,
+    Gating,
+    JudgeSettings,
+    Monitoring,
+    Reviewing,
+    Routing,
+)
 from cascade.traces.record import Trace, read_trace
 
 pytestmark = pytest.mark.anyio
@@ -293,6 +300,21 @@ async def test_rules_that_cannot_be_had_are_refused_before_anything_is_recorded(
         with pytest.raises(ConfigError, match="Gone"):
             await cascade.run(TASK, tools=Office().tools, policy=gone)
     assert recorded_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "setting"),
+    [
+        (Policy(routing=Routing(pin="tpo")), "routing.pin"),
+        (Policy(routing=Routing(mode="controller", controller="tpo")), "routing.controller"),
+        (Policy(escalation=Escalating(review=Reviewing(lane="tpo"))), "escalation.review.lane"),
+        (Policy(gates=Gating(judge=JudgeSettings(lane="tpo"))), "gates.judge.lane"),
+    ],
+)
+async def test_a_policy_that_names_no_lane_of_the_ladder_is_refused(policy: Policy, setting: str):
+    async with live() as cascade:
+        with pytest.raises(ConfigError, match=f"{setting} is 'tpo'.*'home', 'top'"):
+            await cascade.run(TASK, tools=Office().tools, policy=policy)
 
 
 async def test_a_resumed_run_keeps_the_rules_that_it_began_with(tmp_path: Path):

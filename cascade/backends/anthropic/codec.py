@@ -28,7 +28,9 @@ class MessagesCodec:
     """Anthropic's Messages API for one lane.
 
     A turn that came from this very lane goes back as it came, block for block; of any other turn
-    its text and its calls are shown, and nothing of what only its own provider can read.
+    its text and its calls are shown, and nothing of what only its own provider can read. The turns
+    of another lane of the same model and account count as its own where what was signed in them
+    stands behind the same conversation (`bound`).
 
     Calls keep the ids that the provider gave them, which are long, random and fit everywhere, so a
     result names the same call whether its turn goes back verbatim or not. Ids of another form, from
