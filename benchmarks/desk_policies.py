@@ -136,7 +136,7 @@ def targets(report: PolicyReport, wrong: Callable[[str], WrongCalls]) -> list[Ro
             "runs with a loop of more than 10 steps",
             "<= 0.5 %",
             said(cascade.long_loops),
-            cascade.long_loops.value <= 0.005,
+            value(cascade.long_loops) <= 0.005,
         ),
         (
             "share of the bill that reviews and judges took",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from cascade.choice import Choice
 from cascade.conversation import lane_of
+from cascade.dead_ends import dead_end
 from cascade.decision import Comparison, Probability, ReasonCode
 from cascade.drafting import handed_up, target_above
 from cascade.events import Drafted, Judged, Reviewed, Signalled
@@ -18,7 +19,7 @@ from cascade.routing.comparison import damage_of
 from cascade.rules import WEIGHED, Rules
 from cascade.self_escalation import refusal
 from cascade.signals import Signal
-from cascade.situation import Ladder, Stake, compared, is_ours, ladder_of, prefix_of
+from cascade.situation import Ladder, Stake, compared, has_above, is_ours, ladder_of, prefix_of
 from cascade.state import Held, State
 from cascade.verdicts import Verdict
 
@@ -61,7 +62,8 @@ def assess(state: State, draft: Draft, lane: Lane, at: datetime, rules: Rules) -
         return _AT_ONCE
     ladder = ladder_of(state)
     found = target_above(state, ladder, lane)
-    if found is None or _has_the_loop(state, lane):
+    may_end_here = policy.escalation.dead_end == "halt" and has_above(state, lane)
+    if _has_the_loop(state, lane) or (found is None and not may_end_here):
         return _AT_ONCE
     asks = any(is_ours(state, call) and call.name == "escalate" for call in draft.message.calls)
     # Where the answer is no, the calls beside it are judged like any others.
@@ -72,6 +74,9 @@ def assess(state: State, draft: Draft, lane: Lane, at: datetime, rules: Rules) -
     misfit = next((each for each in verdicts if each.gate == "schema" and not each.passed), None)
     if misfit is not None:
         return Assessment(accepted=False, rejection=misfit.reason, verdicts=verdicts)
+    if found is None:
+        why_not = dead_end(state, verdicts, rules.signals(prefix))
+        return Assessment(accepted=None if why_not else True, verdicts=verdicts)
     comparison = _weighed(state, at, draft, _last_score(verdicts), lane=lane, target=found[0])
     is_open = (
         any(each.passed is False for each in verdicts if each.gate != "confidence")
@@ -242,6 +247,12 @@ def next_for_held(
         target=None if found is None else found[0],
     )
     asked = _hand_over(state, drafted)
+    if found is None and state.head().policy.escalation.dead_end == "halt":
+        signals = rules.signals(prefix_of(state, lane, drafted.draft.message))
+        open_ = [each for each in signals if each.code not in held.reviewed]
+        why_not = dead_end(state, held.verdicts, open_)
+        if why_not is not None:
+            return f"the step ought to be handed up, and nobody may take it: {why_not}"
     handed_over = None if asked is None else _handed_over(matter, asked)
     # A lane that may not hand over is told so in the call's result; the draft is judged.
     return handed_over or _doubted(matter) or _reviewed(matter)

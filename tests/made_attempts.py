@@ -22,7 +22,7 @@ def made_attempt(
     frontier: int = 0,
     reviews: int = 0,
     usd: str | None = "0.01",
-    loop: int = 0,
+    loop: int | None = 0,
 ) -> Attempt:
     """An attempt with so many steps of each lane; each frontier call costs *usd*, 100 tokens."""
     price = None if usd is None else Decimal(usd)

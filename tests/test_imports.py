@@ -41,6 +41,7 @@ LAYERS = (
     {"holding", "redrafting"},
     {"standing", "facts", "desk", "backends", "prices", "simulated"},
     {"controller"},
+    {"telemetry_of_evidence"},
     {"telemetry", "traces"},
     {"runtime"},
     {"config"},
@@ -54,7 +55,17 @@ LAYERS = (
 NARROWER = {
     "backends": {"errors", "credentials", "endpoints", "frozen", "messages", "exchange", "lanes"},
     "simulated": {"errors", "frozen"},
-    "desk": {"messages", "exchange", "tools", "suites", "policy"},
+    "desk": {
+        "exchange",
+        "gates",
+        "lanes",
+        "messages",
+        "policy",
+        "steps",
+        "suites",
+        "tools",
+        "verdicts",
+    },
 }
 """Those that may know even less than their layer says."""
 

@@ -29,7 +29,7 @@ def comparison_tables(report: PolicyReport) -> Iterator[RenderableType]:
 
 
 def _outcomes(report: PolicyReport) -> Table:
-    table = _table("arm", "success %", "gap recovered %", "frontier steps %", "saved %")
+    table = _table("arm", "success\n%", "gap recovered\n%", "frontier steps\n%", "saved\n%")
     for arm in report.arms:
         table.add_row(
             arm.name,
@@ -43,13 +43,13 @@ def _outcomes(report: PolicyReport) -> Table:
 
 def _spending(report: PolicyReport) -> Table:
     table = _table(
-        *("arm", "$ a task", "judging %", "calls up %", "tokens up %", "rescued %", "harmed %"),
-        *("loops %", "steps"),
+        *("arm", "cost of\na task", "judging\n%", "calls\nup %", "tokens\nup %"),
+        *("rescued\n%", "harmed\n%", "loops\n%", "steps"),
     )
     for arm in report.arms:
         table.add_row(
             arm.name,
-            "unknown" if arm.usd is None else f"{arm.usd.value:.5f}",
+            "unknown" if arm.usd is None else f"${arm.usd.value:.4f}",
             _bare(arm.judging_share),
             _bare(arm.frontier_call_share),
             _bare(arm.frontier_token_share),
@@ -62,15 +62,15 @@ def _spending(report: PolicyReport) -> Table:
 
 
 def _differences(report: PolicyReport) -> Iterator[RenderableType]:
-    arms = [arm for arm in report.arms if not is_baseline(arm.name)]
-    against = dict.fromkeys(each.against for arm in arms for each in arm.differences)
-    if not arms or not against:
+    """Of the whole policy where it was run, as the others' stand in the report."""
+    arms = [arm for arm in report.arms if arm.name == "cascade"]
+    arms = arms or [arm for arm in report.arms if not is_baseline(arm.name)]
+    if not any(arm.differences for arm in arms):
         return
-    yield Text("success above that of another arm on the same tasks, in points")
-    table = _table("arm", *against)
+    table = _table("arm", "against", "points of success more")
     for arm in arms:
-        by_name = {each.against: each.success for each in arm.differences}
-        table.add_row(arm.name, *(_points(by_name[name]) for name in against))
+        for each in arm.differences:
+            table.add_row(arm.name, each.against, _points(each.success))
     yield table
 
 
@@ -83,14 +83,14 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _bare(figure: Figure | None) -> str:
-    return "-" if figure is None else f"{100 * figure.value:.1f}"
+    return "-" if figure is None else f"{100 * figure.value:.3g}"
 
 
 def _share(figure: Figure | None) -> str:
     if figure is None:
         return "-"
     low, high = 100 * figure.low, 100 * figure.high
-    return f"{100 * figure.value:.1f} [{low:.0f},{high:.0f}]"
+    return f"{100 * figure.value:.3g} [{low:.0f},{high:.0f}]"
 
 
 def _points(figure: Figure) -> str:

@@ -86,8 +86,9 @@ class Attempt:
     """The recorded trajectory, where one was recorded."""
     ledger: Ledger = field(default_factory=Ledger)
     """All model calls, by lane, role and cause."""
-    longest_loop: int = 0
-    """As `cascade.evaluation.loops.longest_loop` counts, in steps."""
+    longest_loop: int | None = 0
+    """As `cascade.evaluation.loops.longest_loop` counts, in steps; `None` where it was recorded
+    without content, so that nobody can tell."""
 
     @classmethod
     def of(cls, state: State, trace: Path | None) -> Self:
@@ -118,7 +119,7 @@ class Attempt:
             elapsed_s=state.elapsed_s,
             trace=trace,
             ledger=state.ledger,
-            longest_loop=longest_loop(state.steps),
+            longest_loop=longest_loop(state.steps) if started.content == "full" else None,
         )
 
 

@@ -79,8 +79,9 @@ class ArmFigures(Frozen):
     """Share of the runs that solved what the home lane alone did not."""
     harms: Figure | None
     """Share of the runs that failed what the home lane alone solved."""
-    long_loops: Figure
-    """Share of the runs that went in circles for more than 10 steps."""
+    long_loops: Figure | None
+    """Share of the runs that went in circles for more than 10 steps; `None` where they were
+    recorded without content."""
     differences: tuple[Difference, ...]
     """Against the arms `local` and `frontier` and those that escalate by schedule."""
 
@@ -196,7 +197,7 @@ def _figures(
         gap_recovered=_gap_recovered(sums, reference),
         rescues=figure_of(sums.each("rescues")),
         harms=figure_of(sums.each("harms")),
-        long_loops=_sure(sums.each("long_loops")),
+        long_loops=figure_of(sums.each("long_loops")),
         differences=tuple(
             Difference(against=name, success=_sure(sums.each("success") - other.each("success")))
             for name, other in baselines.items()

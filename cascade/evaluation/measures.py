@@ -105,7 +105,7 @@ def _row(attempt: Attempt, frontier: frozenset[str], alone: Mapping[tuple[int, s
         usd=_usd(attempt.ledger.total),
         judging_usd=_usd(judging),
         seconds=attempt.elapsed_s,
-        long_loops=attempt.longest_loop > LONG_LOOP,
+        long_loops=_is_long(attempt.longest_loop),
         rescues=_known(solved_alone, attempt.success and not solved_alone),
         harms=_known(solved_alone, not attempt.success and bool(solved_alone)),
     )
@@ -113,6 +113,10 @@ def _row(attempt: Attempt, frontier: frozenset[str], alone: Mapping[tuple[int, s
 
 def _known(solved_alone: bool | None, value: bool) -> float:  # noqa: FBT001 - two facts of equal rank
     return float("nan") if solved_alone is None else float(value)
+
+
+def _is_long(loop: int | None) -> float:
+    return float("nan") if loop is None else float(loop > LONG_LOOP)
 
 
 def _sum(spends: Iterable[Spend]) -> Spend:

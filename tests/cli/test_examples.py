@@ -58,7 +58,7 @@ def test_a_stuck_step_is_handed_up_as_a_packet_and_the_small_model_goes_on(examp
         "step 1  small: home_lane",
         "step 2  small: home_lane",
         "step 3  small: home_lane",
-        "step 4  large: stuck",
+        "step 4  large: stuck, over_threshold",
         "step 5  small: home_lane",
     ]
     assert lines[-1] == "completed: There are 12 lamps."

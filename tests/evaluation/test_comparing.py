@@ -102,6 +102,11 @@ def test_loops_of_more_than_ten_steps_are_counted():
     assert value(compared(arm("cascade", *runs))["cascade"], "long_loops") == 0.5
 
 
+def test_without_content_nobody_can_tell_loops():
+    runs = [made_attempt(task, success=True, local=1, loop=None) for task in TASKS]
+    assert compared(arm("cascade", *runs))["cascade"].long_loops is None
+
+
 def test_differences_are_paired_and_against_baselines_only():
     random_arm = mixed("a", name="random@0.25")
     found = compared(local("a"), frontier("a", "b"), mixed("a", "b"), random_arm)

@@ -3,14 +3,14 @@
 from decimal import Decimal
 
 import pytest
-from gate_drafts import LANE, a_call, a_prefix, an_answer, spans, statistics
+from gate_drafts import LANE, a_call, a_prefix, a_step, an_answer, spans, statistics
 
 from cascade.desk import calibration, policy
 from cascade.desk.caution import MAX_P_FAIL, gate
 from cascade.evidence import rules_of
 from cascade.exchange import Draft, ToolSpec
 from cascade.policy import Policy
-from cascade.steps import Prefix
+from cascade.steps import Prefix, Step
 
 REFUND = ToolSpec(
     name="issue_refund",
@@ -27,8 +27,8 @@ def refund(probability: float) -> Draft:
     return a_call("issue_refund", {"order_id": "4817"}, tokens=tokens)
 
 
-def judged(draft: Draft) -> bool | None:
-    prefix: Prefix = a_prefix(task="Refund order 4817.", tools=(REFUND,))
+def judged(draft: Draft, *steps: Step) -> bool | None:
+    prefix: Prefix = a_prefix(*steps, task="Refund order 4817.", tools=(REFUND,))
     return gate().judge(prefix, draft, OF_THE_MODEL).passed
 
 
@@ -36,10 +36,18 @@ def test_an_irreversible_call_that_the_model_is_not_sure_of_does_not_pass():
     assert judged(refund(0.4)) is False
 
 
-def test_what_can_be_taken_back_is_no_concern_of_it():
-    unsure = statistics([0.4, 0.4], spans(name=(0, 1), value=(1, 2)))
-    assert judged(a_call(tokens=unsure)) is True
-    assert judged(an_answer("It is shipped.")) is True
+def test_reads_are_no_concern_of_it_however_unsure():
+    assert judged(a_call(tokens=statistics([0.4, 0.4], spans(name=(0, 1), value=(1, 2))))) is True
+
+
+def test_an_answer_right_after_an_error_does_not_pass_and_another_does():
+    answer = an_answer("It is shipped.", tokens=statistics([0.999] * 4, spans(answer=(0, 4))))
+    assert judged(answer) is True
+    assert judged(answer, a_step(1, result="ToolError: no order 4817", is_error=True)) is False
+
+
+def test_what_cannot_be_taken_back_has_to_be_the_surest():
+    assert 0 < MAX_P_FAIL["irreversible"] < MAX_P_FAIL["answer"] < 1
 
 
 def test_without_probabilities_it_says_nothing():
@@ -62,4 +70,3 @@ def test_it_is_a_policy_like_any_other(stake: str):
     made = policy(Decimal(stake))
     assert Policy.model_validate_json(made.model_dump_json()) == made
     assert stake in made.version
-    assert 0 < MAX_P_FAIL < 1
