@@ -12,7 +12,9 @@ if TYPE_CHECKING:
         CascadeError,
         ConfigError,
         ContextExceeded,
+        GateError,
         ModelError,
+        MonitorError,
         TraceError,
     )
     from cascade.lanes import Lane, Prices
@@ -30,8 +32,10 @@ __all__ = [
     "CascadeError",
     "ConfigError",
     "ContextExceeded",
+    "GateError",
     "Lane",
     "ModelError",
+    "MonitorError",
     "Policy",
     "Prices",
     "Result",

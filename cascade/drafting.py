@@ -88,7 +88,7 @@ def stuck_signals(state: State) -> tuple[Signal, ...]:
     return tuple(
         signal
         for signal in state.signals
-        if signal.kind != "milestone"
+        if signal.kind in {"stuck", "drift"}
         and (
             signal.hard
             or (
@@ -137,7 +137,7 @@ def _by_evidence(state: State, at: datetime, ladder: Ladder, base: Choice) -> Ch
     if not comparison.worth_it:
         return None
     drifts = any(each.kind == "drift" for each in signals)
-    is_stuck = any(each.kind != "drift" for each in signals)
+    is_stuck = any(each.kind == "stuck" for each in signals)
     kinds: tuple[ReasonCode, ...] = (("stuck",) if is_stuck else ()) + (
         ("drift",) if drifts else ()
     )

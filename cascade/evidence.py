@@ -18,4 +18,8 @@ def rules_of(policy: Policy) -> Rules:
     if policy.redaction.enabled:
         # Made now: what is wrong with its settings is not to be found out in mid-run.
         redactor_of(policy.redaction)
-    return Rules(monitors=load_monitors(policy.monitors), gates=gates_of(policy.gates))
+    return Rules(
+        monitors=load_monitors(policy.monitors),
+        gates=gates_of(policy.gates),
+        goes_on=policy.monitors.on_error == "go_on",
+    )

@@ -16,7 +16,7 @@ from cascade.gates.agreement import agreement
 from cascade.lanes import Lane
 from cascade.messages import ToolCall
 from cascade.routing.comparison import damage_of
-from cascade.rules import WEIGHED, Rules
+from cascade.rules import WEIGHED, Rules, not_yet
 from cascade.self_escalation import refusal
 from cascade.signals import Signal
 from cascade.situation import Ladder, Stake, compared, has_above, is_ours, ladder_of, prefix_of
@@ -339,7 +339,7 @@ def _reviewed(matter: _Matter) -> Choice | Judged | Signalled | str:
     prefix = prefix_of(state, matter.base.lane, held.drafted.draft.message)
     signals = [each for each in matter.rules.signals(prefix) if each.kind == "milestone"]
     known = state.signals[held.signals_from :]
-    fresh = next((each for each in signals if each not in known), None)
+    fresh = not_yet(signals, known)
     if fresh is not None:
         return Signalled(seq=state.seq + 1, at=matter.at, step=state.step, signal=fresh)
     due = [each for each in signals if each.code not in held.reviewed]

@@ -33,13 +33,27 @@ def another_draft(state: State, ladder: Ladder) -> Choice | None:
     found = None
     if policy.escalation.enabled and not policy.routing.pin:
         found = target_above(state, ladder, lane)
-    return handed_up(
+    up = handed_up(
         state,
         base,
         None if found is None else found[0],
         reasons=("no_usable_draft",),
         because=last.reason,
     )
+    return up or _back_home(state, ladder, base)
+
+
+def _back_home(state: State, ladder: Ladder, base: Choice) -> Choice | None:
+    """The home lane, for a step that was handed up from the start and that nobody above can make."""
+    home = lane_of(state, state.home)
+    has_tried = any(each.lane == home.name for each in state.rejected)
+    if home.name == base.lane.name or has_tried or state.held is not None or home not in ladder:
+        return None
+    reasons = in_charge_reasons(state, home)
+    return replace(
+        base, lane=home, scope="step", reasons=(*reasons, "no_usable_draft"),
+        because=state.rejected[-1].reason,
+    )  # fmt: skip
 
 
 def _after_stop(state: State, ladder: Ladder, base: Choice, comparison: Comparison) -> Choice:

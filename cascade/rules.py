@@ -29,23 +29,25 @@ class Rules:
 
     monitors: tuple[Monitor, ...] = ()
     gates: tuple[Gate, ...] = ()
+    goes_on: bool = False
+    """Whether the run goes on without a monitor that raises."""
 
     def signals(self, prefix: Prefix) -> Iterator[Signal]:
         """What the monitors notice, in their order.
 
         Raises:
-            MonitorError: One of them raised, or gave something else than signals.
+            MonitorError: One of them raised, or gave something else than signals, and the policy
+                does not go on without it.
         """
         for monitor in self.monitors:
             try:
-                noticed = tuple(monitor.watch(prefix))
-            except Exception as error:
-                raise MonitorError(_raised(error, prefix), monitor=monitor.name) from error
-            for signal in noticed:
-                if not isinstance(signal, Signal):  # pyright: ignore[reportUnnecessaryIsInstance] - it may be a user's own
-                    said = f"gave a {type(signal).__name__}, not signals, in step {prefix.step}"
-                    raise MonitorError(said, monitor=monitor.name)
-            yield from noticed
+                yield from _noticed(monitor, prefix)
+            except MonitorError as error:
+                if not self.goes_on:
+                    raise
+                yield Signal(
+                    monitor=monitor.name, kind="blind", code="monitor_failed", evidence=str(error)
+                )
 
     def verdicts(self, prefix: Prefix, draft: Draft, lane: Lane) -> Iterable[Verdict]:
         """What the gates say, up to the first that refuses the draft.
@@ -67,6 +69,18 @@ class Rules:
             yield verdict
             if verdict.passed is False and verdict.gate not in WEIGHED:
                 return
+
+
+def _noticed(monitor: Monitor, prefix: Prefix) -> tuple[Signal, ...]:
+    try:
+        noticed = tuple(monitor.watch(prefix))
+    except Exception as error:
+        raise MonitorError(_raised(error, prefix), monitor=monitor.name) from error
+    for signal in noticed:
+        if not isinstance(signal, Signal):  # pyright: ignore[reportUnnecessaryIsInstance] - it may be a user's own
+            said = f"gave a {type(signal).__name__}, not signals, in step {prefix.step}"
+            raise MonitorError(said, monitor=monitor.name)
+    return noticed
 
 
 def not_yet(signals: Iterable[Signal], recorded: Iterable[Signal]) -> Signal | None:

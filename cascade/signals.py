@@ -9,8 +9,9 @@ from cascade.frozen import Frozen
 
 __all__ = ["Signal", "SignalKind"]
 
-SignalKind = Literal["stuck", "milestone", "drift"]
-"""No progress is made; work that is worth checking was reached; the work leaves its task."""
+SignalKind = Literal["stuck", "milestone", "drift", "blind"]
+"""No progress is made; work that is worth checking was reached; the work leaves its task; the
+monitor itself failed, and the policy goes on without it."""
 
 
 class Signal(Frozen):

@@ -19,6 +19,8 @@ _GOES_ON: frozenset[ReasonCode] = frozenset(
         "pinned",
         "span",
         "latched",
+        "restart",
+        "decision_only",
         "redraft",
         "retry",
         "without_signatures",

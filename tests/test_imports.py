@@ -38,6 +38,7 @@ LAYERS = (
     {"asking", "views", "failover", "acceptance"},
     {"choice", "fold"},
     {"drafting"},
+    {"dead_ends"},
     {"holding", "redrafting"},
     {"standing", "facts", "desk", "backends", "prices", "simulated"},
     {"controller"},

@@ -22,7 +22,7 @@ __all__ = ["MAX_P_FAIL", "CautionGate", "gate"]
 Kind = Literal["answer", "write", "irreversible"]
 
 MAX_P_FAIL: Mapping[Kind, float] = MappingProxyType(
-    {"answer": 0.15, "write": 0.15, "irreversible": 0.01}
+    {"answer": 0.07, "write": 0.07, "irreversible": 0.01}
 )
 """From these probabilities of being wrong on, a step is not for the bundled model. A review of an
 irreversible call would cost no less than having the call made by the lane that reviews."""

@@ -12,7 +12,7 @@ from cascade.evaluation.bootstrap import Floats
 from cascade.exchange import Usage
 from cascade.ledger import Spend
 
-__all__ = ["LONG_LOOP", "Sums", "counted"]
+__all__ = ["LONG_LOOP", "Sums", "counted", "ratio"]
 
 LONG_LOOP = 10
 """Loops of more steps than this are counted."""

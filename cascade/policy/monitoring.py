@@ -1,6 +1,6 @@
 """What the monitors look for. The built-in ones read their settings here."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, PositiveInt
 
@@ -85,5 +85,8 @@ class Monitoring(Frozen):
     extra: tuple[str, ...] = ()
     """Monitors of the user's own, as `module:attribute` or names of entry points in the group
     `cascade.monitors`."""
+    on_error: Literal["stop", "go_on"] = "stop"
+    """What follows where a monitor raises: the run stops with its error and can be resumed, or it
+    goes on and a signal of the kind `blind` says what went unwatched."""
     window: PositiveInt = 100
     """How many of the last steps a monitor is shown."""

@@ -57,9 +57,8 @@ Tools = Iterable[Tool | Callable[..., Any]]
 class Cascade:
     """Runs trajectories.
 
-    Use it as an async context manager: entering opens the lanes (models are loaded, errors in
-    them show), leaving stops open streams and gives everything back. Runs of other tasks have to
-    be over by then: put their task group inside the block.
+    An async context manager: entering opens the lanes (models are loaded, errors in them show),
+    leaving stops open streams and gives everything back. Put other runs' task groups inside it.
 
     Args:
         lanes: The ladder; the bundled local model by default.
@@ -68,13 +67,12 @@ class Cascade:
             provider's usual variable. A lane whose key is missing is left out with a warning.
         policy: What trajectories may spend and how they are run, unless a run says otherwise.
         traces: Folder in which each trajectory is recorded; `None` records nothing.
-        record_content: Whether recorded trajectories hold what was said. Without it they cannot
-            be resumed.
+        record_content: Whether they hold what was said; without it they cannot be resumed.
         fsync: Whether each recorded event is on the disk before the run goes on.
         max_trajectories: How many run at once; further ones wait for their turn.
         clock: Where the time comes from.
-        gatekeeper: Makes lanes rest after failures and keeps their rate limits. By default all
-            runtimes on an event loop that go by the machine's clock share one.
+        gatekeeper: Makes lanes rest after failures and keeps rate limits; by default one for all
+            runtimes on an event loop that go by the machine's clock.
         rng: Where identities and seeds come from that the caller did not give.
         tracer_provider: Where spans go; the application's global provider by default.
         meter_provider: Where metrics go; the application's global provider by default.

@@ -109,3 +109,27 @@ def test_what_does_not_go_together_is_told(command: Command, arguments: tuple[st
     ended = command(*SMALL, *arguments)
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_a_suite_of_ones_own_is_compared_over_the_configured_lanes(
+    command: Command, folder: Path, examples: Path
+):
+    script = f"{examples / 'own_suite.py'}:replies"
+    (folder / "cascade.toml").write_text(
+        f'[lanes.small]\nbackend = "scripted"\nmodel = "{script}"\n'
+        f'[lanes.large]\nbackend = "scripted"\nmodel = "{script}"\ntier = 1\n'
+    )
+    suite = f"{examples / 'own_suite.py'}:suite"
+    ended = command(
+        *("eval", suite, "--tasks", "4", "--arms", "all", "--out", "own", "--plot", "own.json")
+    )
+    assert ended.code == 0, ended.err
+    report = PolicyReport.model_validate_json((folder / "own" / "summary.json").read_bytes())
+    assert not report.simulated
+    assert report.frontier == script
+    assert "oracle_router" not in {arm.name for arm in report.arms}
+    assert report.arm("local").success.value == report.arm("frontier").success.value
+    assert report.arm("cascade").gap_recovered is None
+    always = report.arm("frontier").frontier_step_share
+    assert always is not None
+    assert always.value == 1

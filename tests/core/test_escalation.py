@@ -10,7 +10,7 @@ from simulation import LANE, Simulation, started
 from simulation import draft as plain_draft
 
 from cascade.controller import CallLane
-from cascade.errors import BackendUnavailable
+from cascade.errors import BackendUnavailable, MonitorError
 from cascade.events import (
     Advised,
     Decided,
@@ -19,6 +19,7 @@ from cascade.events import (
     Judged,
     Restarted,
     Reviewed,
+    Signalled,
     ToolFinished,
 )
 from cascade.exchange import Draft, Timing, ToolSpec, Usage
@@ -561,3 +562,31 @@ def test_a_draft_that_was_stopped_is_written_to_its_end_where_it_may_as_well_be_
     calls = [action for action in run.actions if isinstance(action, CallLane)]
     assert [each.request.stop_below is None for each in calls] == [False, True, False]
     assert len(calls[1].view.messages) == 1
+
+
+class Broken:
+    """A monitor that raises."""
+
+    name = "broken"
+
+    def watch(self, prefix: Prefix) -> tuple[Signal, ...]:
+        """Never comes to an end."""
+        raise LookupError(f"nothing to see in step {prefix.step}")
+
+
+def test_a_monitor_that_raises_stops_the_run_or_is_told_of_as_the_policy_says():
+    with pytest.raises(MonitorError, match="nothing to see in step 1"):
+        played(answer(), rules=Rules(monitors=(Broken(),)))
+    run = played(answer(), rules=Rules(monitors=(Broken(), Stuck((1,))), goes_on=True))
+    first, *_ = of(run, Signalled)
+    assert first.signal.kind == "blind"
+    assert "LookupError" in first.signal.evidence
+    assert run.state.outcome == "completed"
+    assert "nudge" in of(run, Decided)[0].decision.reasons
+
+
+def test_a_step_that_the_higher_lane_cannot_make_comes_back():
+    bad = plain_draft(problem="broken")
+    run = played(bad, bad, call("look"), answer(), policy=Policy(schedule=First(steps=1)))
+    assert lanes_of(run) == ["top", "top", "local", "local"]
+    assert "no_usable_draft" in of(run, Decided)[2].decision.reasons

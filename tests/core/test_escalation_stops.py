@@ -8,7 +8,7 @@ from cascade.controller import CallLane, ResetWorld
 from cascade.events import Drafted, Event, Finished
 from cascade.evidence import rules_of
 from cascade.fold import fold_all
-from cascade.messages import UserMessage
+from cascade.messages import Artefact, AssistantMessage, Origin, Reasoning, UserMessage
 from cascade.monitors.milestones import Milestones
 from cascade.policy import (
     Budget,
@@ -147,3 +147,28 @@ def test_a_lane_that_stood_in_sees_the_same_conversation_when_a_step_is_handed_u
         if isinstance(action, CallLane) and action.lane.name == "top"
     ]
     assert views[1][: len(views[0])] == views[0]
+
+
+def test_signed_reasoning_of_a_draft_that_stood_follows_what_it_was_signed_over():
+    artefact = Artefact(origin=Origin(provider="p", model="m"), raw={"signature": "s"})
+    thought = Reasoning(text="hm", artefact=artefact)
+    looked = call("look").message
+    signed = call("look").model_copy(
+        update={"message": looked.model_copy(update={"parts": (thought, *looked.parts)})}
+    )
+    broken = answer("?").model_copy(update={"problem": "It is broken."})
+    run = played(
+        signed,
+        broken,
+        answer(),
+        policy=Policy(max_redrafts=0),
+        rules=Rules(gates=(Gate({1: 0.9}),)),
+    )
+    assert hops(run) == ["local", "top", "local"]
+    first, _, last = (action for action in run.actions if isinstance(action, CallLane))
+    seen = list(first.view.messages)
+    after = list(last.view.messages)
+    assert after[: len(seen)] == seen
+    message = after[len(seen)]
+    assert isinstance(message, AssistantMessage)
+    assert message.parts[0] == thought

@@ -17,6 +17,7 @@ from cascade.evaluation.oracle_router import OracleRouter, reference
 from cascade.exchange import Draft, Timing, Usage
 from cascade.gates.loading import gate_named
 from cascade.messages import AssistantMessage, Text, ToolCall, UserMessage
+from cascade.opinions import Review
 from cascade.runtime import BUNDLED_LANE
 from cascade.steps import Prefix
 
@@ -88,14 +89,23 @@ class _Messages:
         return [TASK]
 
 
-def recorded(folder: Path, *calls: Call) -> WrongCalls:
-    """What is counted in a run that makes these calls and then claims to be done."""
+def recorded(folder: Path, *calls: Call, review: Review | None = None) -> WrongCalls:
+    """What is counted in a run that makes these calls and then claims to be done.
+
+    With a review, a lane above gives it of the first call that cannot be taken back, and then
+    answers itself.
+    """
     replies = [calling((call.name, dict(call.arguments))) for call in calls]
+    backends = [ScriptedBackend([*replies, "It is done."])]
+    if review is not None:
+        above = BUNDLED_LANE.model_copy(update={"name": "above", "tier": 1, "backend": "scripted"})
+        backends.append(ScriptedBackend([review.model_dump_json(), "No."], lane=above))
 
     async def run() -> Path:
-        lanes = ScriptedBackend([*replies, "It is done."])
         async with Cascade(
-            lanes=[lanes.lane], backends={lanes.lane.name: lanes}, traces=folder
+            lanes=[each.lane for each in backends],
+            backends={each.lane.name: each for each in backends},
+            traces=folder,
         ) as cascade:
             evaluation = await evaluate(cascade, _Messages(), tasks=1)
         trace = evaluation.attempts[0].trace
@@ -105,10 +115,28 @@ def recorded(folder: Path, *calls: Call) -> WrongCalls:
     return wrong_calls(anyio.run(run), {TASK.id: TASK.desk})
 
 
+CUSTOMER = TASK.desk.records.customers[-1].customer_id
+WRONG = Call(name="send_message", arguments={"customer_id": CUSTOMER, "text": "Oh dear."})
+
+
+def opinion(*, on_track: bool) -> Review:
+    return Review(milestone="a message", reason="Look.", on_track=on_track, correction="")
+
+
+def test_a_wrong_message_that_a_review_stopped_is_counted_as_caught(tmp_path: Path):
+    found = recorded(tmp_path, WRONG, review=opinion(on_track=False))
+    assert found == WrongCalls(drafted=1, made=0, reviewed=1, caught_by_review=1)
+    assert found.stopped_share == found.caught_share == 1
+
+
+def test_a_wrong_message_that_a_review_let_pass_is_counted_as_made(tmp_path: Path):
+    found = recorded(tmp_path, WRONG, review=opinion(on_track=True))
+    assert found == WrongCalls(drafted=1, made=1, reviewed=1, caught_by_review=0)
+    assert found.stopped_share == found.caught_share == 0
+
+
 def test_a_wrong_message_that_was_sent_is_counted_as_made(tmp_path: Path):
-    customer = TASK.desk.records.customers[-1].customer_id
-    wrong = Call(name="send_message", arguments={"customer_id": customer, "text": "Oh dear."})
-    found = recorded(tmp_path, wrong, wrong)
+    found = recorded(tmp_path, WRONG, WRONG)
     # After the first one the task is beyond repair, and nothing that follows can be wrong.
     assert found == WrongCalls(drafted=1, made=1)
     assert found.stopped_share == 0
