@@ -95,7 +95,7 @@ def _on_decision(state: State, decision: Decision, at: datetime) -> Action:
 def _on_step(state: State, at: datetime, rules: Rules) -> Action:
     """The beginning of a step: what monitors notice first, then who drafts it."""
     ladder = ladder_of(state)
-    if rules.monitors and state.tenure is None:
+    if rules.monitors and state.watched and state.tenure is None:
         home = lane_of(state, state.home)
         signal = not_yet(rules.signals(prefix_of(state, home)), state.signals)
         if signal is not None:

@@ -33,7 +33,7 @@ from cascade.events import (
     ToolFinished,
     ToolStarted,
 )
-from cascade.lanes import home_lane
+from cascade.lanes import Lane, home_lane
 from cascade.ledger import Account, Cause, Ledger
 from cascade.policy import Routing
 from cascade.state import EMPTY, State, Streak, Tenure
@@ -132,11 +132,19 @@ def _started(state: State, event: Started) -> State:
         home="" if home is None else home.name,
         unbound=_is_unbound(event),
         head_characters=_head_characters(event),
+        watched=_is_watched(event, home),
         specs={spec.name: spec for spec in event.tools},
         data_classes=frozenset(event.data_classes),
         redacted_head=head,
         vault=vault,
     )
+
+
+def _is_watched(event: Started, home: Lane | None) -> bool:
+    monitors = event.policy.monitors
+    if monitors.alone or monitors.extra or home is None:
+        return True
+    return any(lane.tier > home.tier for lane in event.lanes)
 
 
 def _head_characters(event: Started) -> int:

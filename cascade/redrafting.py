@@ -44,7 +44,7 @@ def another_draft(state: State, ladder: Ladder) -> Choice | None:
 
 
 def _back_home(state: State, ladder: Ladder, base: Choice) -> Choice | None:
-    """The home lane, for a step that was handed up from the start and that nobody above can make."""
+    """The home lane, for a step handed up from the start that nobody above can make."""
     home = lane_of(state, state.home)
     has_tried = any(each.lane == home.name for each in state.rejected)
     if home.name == base.lane.name or has_tried or state.held is not None or home not in ladder:

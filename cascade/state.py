@@ -180,6 +180,8 @@ class State:
     """The tools, by name."""
     steps: Appended[Step] = field(default_factory=Appended[Step])
     """The complete steps, since the last restart."""
+    watched: bool = True
+    """Whether anything can follow from what monitors notice."""
     head_characters: int = 0
     """Length of what stands before the conversation, and of the task."""
     said_characters: int = 0

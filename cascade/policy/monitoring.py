@@ -85,6 +85,10 @@ class Monitoring(Frozen):
     extra: tuple[str, ...] = ()
     """Monitors of the user's own, as `module:attribute` or names of entry points in the group
     `cascade.monitors`."""
+    alone: bool = False
+    """Whether a trajectory is watched though no lane of its ladder is above the home lane: all that
+    can follow is that the lane is told that it seems to be stuck. Monitors of the user's own always
+    watch."""
     on_error: Literal["stop", "go_on"] = "stop"
     """What follows where a monitor raises: the run stops with its error and can be resumed, or it
     goes on and a signal of the kind `blind` says what went unwatched."""

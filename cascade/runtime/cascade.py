@@ -62,10 +62,10 @@ class Cascade:
 
     Args:
         lanes: The ladder; the bundled local model by default.
-        backends: Ready backends by lane name, for lanes that the package cannot open by itself.
+        backends: Ready ones by lane name, for lanes that the package cannot open by itself.
         credentials: Where keys come from, by lane name; a lane without an entry looks into its
             provider's usual variable. A lane whose key is missing is left out with a warning.
-        policy: What trajectories may spend and how they are run, unless a run says otherwise.
+        policy: How trajectories are run, unless a run says otherwise.
         traces: Folder in which each trajectory is recorded; `None` records nothing.
         record_content: Whether they hold what was said; without it they cannot be resumed.
         fsync: Whether each recorded event is on the disk before the run goes on.

@@ -28,7 +28,7 @@ class Measurements:
         self, lanes: Sequence[Lane], on_event: Callable[[Event], None] | None
     ) -> Callable[[Event], None] | None:
         """A listener for one trajectory that measures, and tells *on_event* too."""
-        if len(lanes) < 2:  # noqa: PLR2004 - idem
+        if len(lanes) < 2:
             return on_event
         calls: list[Served] = []
         held: list[Drafted] = []
