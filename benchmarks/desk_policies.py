@@ -5,8 +5,8 @@
 
 `choose` runs the policy that ships for the bundled model (`cascade.desk.policy`) at several stakes
 on calibration seeds of the split `familiar`: names and wordings of the model's training, in tasks
-that it never saw. The stake to ship is the smallest that recovers 99 % of the gap there: unseen
-wordings cost some of it. Without `choose`, all arms run on evaluation seeds with unseen names and
+that it never saw. The stake to ship is the smallest of those tried that recovers 97 % of the gap
+there. Without `choose`, all arms run on evaluation seeds with unseen names and
 wordings, and the figures are printed beside what they have to reach.
 
 The frontier is simulated: the suite's oracle, which is always right, at the list prices of the
@@ -37,7 +37,7 @@ from cascade.evaluation.irreversible import WrongCalls, wrong_calls
 __all__ = ["main"]
 
 STAKES = tuple(Decimal(text) for text in ("0.0025", "0.005", "0.01", "0.02", "0.04"))
-WANTED_GAP = 0.99
+WANTED_GAP = 0.97
 CHOSEN_ON: Split = "familiar"
 """Its seeds, from 301 on, are none that the calibration was fitted on (101 and 102)."""
 BASELINES = ("random@cascade", "every@cascade")

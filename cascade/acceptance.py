@@ -168,18 +168,18 @@ def _step_done(state: State) -> State:
     results = [entry.result for entry in state.pending if entry.result is not None]
     message = made(ToolMessage, parts=tuple(results))
     number = state.step
-    step = _step(state)
     changes: dict[str, Any] = {
         "pending": (),
         "step": number + 1,
-        "steps": state.steps.append(step),
         "signals": (),
         "reviews": (),
         "advised": (),
         "charged": None,
         "calls_in_step": 0,
     }
-    if len(state.head().lanes) > 1:
+    if state.watched:
+        step = _step(state)
+        changes["steps"] = state.steps.append(step)
         changes["said_characters"] = state.said_characters + _characters(step)
     tenure = state.tenure
     if tenure is not None and tenure.until is not None and tenure.until <= number:

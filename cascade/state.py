@@ -179,7 +179,7 @@ class State:
     specs: Mapping[str, ToolSpec] = field(default_factory=lambda: _NOTHING)
     """The tools, by name."""
     steps: Appended[Step] = field(default_factory=Appended[Step])
-    """The complete steps, since the last restart."""
+    """The complete steps, since the last restart; none where nothing can follow from them."""
     watched: bool = True
     """Whether anything can follow from what monitors notice."""
     head_characters: int = 0

@@ -152,7 +152,7 @@ Exit codes: cascade --help
     metavar="FILE",
     multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="With --arms: draw quality against cost, as .svg or .png; needs the extra `plots`.",
+    help="With --arms: draw quality against cost, as .svg or .png (extra `plots`) or .json.",
 )
 @runtime_options
 @json_option

@@ -22,10 +22,14 @@ __all__ = ["MAX_P_FAIL", "CautionGate", "gate"]
 Kind = Literal["answer", "write", "irreversible"]
 
 MAX_P_FAIL: Mapping[Kind, float] = MappingProxyType(
-    {"answer": 0.07, "write": 0.07, "irreversible": 0.01}
+    {"answer": 0.12, "write": 0.07, "irreversible": 0.01}
 )
-"""From these probabilities of being wrong on, a step is not for the bundled model. A review of an
-irreversible call would cost no less than having the call made by the lane that reviews."""
+"""From these probabilities of being wrong on, a step is not for the bundled model.
+
+Those of answers and writes are the largest of some tried (0.07, 0.1, 0.12, 0.15) with which the
+cascade recovered 97 % of the gap on the split `familiar`, seeds 301 and 9001, 112 tasks each. A
+review of an irreversible call would cost no less than having the call made by the reviewing lane.
+"""
 
 
 class CautionGate:

@@ -16,7 +16,7 @@ from cascade.policy import (
 
 __all__ = ["STAKE_USD", "policy"]
 
-STAKE_USD = Decimal("0.01")
+STAKE_USD = Decimal("0.0025")
 """What a wrong write or answer counts as, in US dollars; chosen by `benchmarks/desk_policies.py
 choose` on tasks of the split `familiar`, which has neither the names nor the wordings of the
 evaluation."""

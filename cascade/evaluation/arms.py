@@ -114,7 +114,8 @@ def arm_plan(
         ConfigError: It needs a router, and there is none.
     """
     if name in _LADDERS:
-        return ArmPlan(name=name, ladder=_LADDERS[name], policy=base)
+        # Not even a nudge: what the lane does when nobody looks.
+        return ArmPlan(name=name, ladder=_LADDERS[name], policy=_blind(base))
     if name == "cascade":
         return ArmPlan(name=name, ladder="both", policy=base)
     if name in _EVIDENCE:

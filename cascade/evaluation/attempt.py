@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from cascade.decision import HopRole
 from cascade.errors import TraceError
-from cascade.evaluation.loops import longest_loop
+from cascade.evaluation.loops import calls_made, longest_loop
 from cascade.events import Outcome
 from cascade.exchange import Usage
 from cascade.frozen import Frozen
@@ -119,7 +119,7 @@ class Attempt:
             elapsed_s=state.elapsed_s,
             trace=trace,
             ledger=state.ledger,
-            longest_loop=longest_loop(state.steps) if started.content == "full" else None,
+            longest_loop=longest_loop(calls_made(state)) if started.content == "full" else None,
         )
 
 

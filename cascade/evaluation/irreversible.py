@@ -7,6 +7,7 @@ from pathlib import Path
 from cascade.desk.oracle import oracle_next
 from cascade.desk.tasks import DeskTask
 from cascade.evaluation.attempt import TaskLabel
+from cascade.evaluation.loops import calls_made
 from cascade.evaluation.oracle_router import draft_is_right, exchanges
 from cascade.events import Drafted, Judged, Reviewed
 from cascade.fold import fold
@@ -98,7 +99,7 @@ def _is_wrong(event: Drafted, state: State, task: DeskTask) -> bool:
     is_irreversible = any(spec and spec.side_effect == "irreversible" for spec in specs)
     if event.lane != state.home or not is_irreversible:
         return False
-    history = exchanges(state.steps)
+    history = exchanges(calls_made(state))
     if oracle_next(task, history).beyond_repair:
         return False
     return not draft_is_right(task, history, event.draft.message)

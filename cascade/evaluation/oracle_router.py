@@ -17,7 +17,7 @@ from cascade.exchange import Draft
 from cascade.lanes import Lane
 from cascade.messages import AssistantMessage
 from cascade.self_escalation import ASK_EXPERT, ESCALATE
-from cascade.steps import Prefix, Step
+from cascade.steps import DoneCall, Prefix
 from cascade.verdicts import Verdict
 
 __all__ = ["OracleRouter", "draft_is_right", "exchanges", "reference"]
@@ -61,7 +61,7 @@ class OracleRouter:
         task = self._tasks.get(prefix.task.text)
         if task is None:
             return Verdict(gate=self.name, passed=None, reason="the task is not known")
-        history = exchanges(prefix.steps)
+        history = exchanges(step.calls for step in prefix.steps)
         if oracle_next(task, history).beyond_repair:
             return Verdict(gate=self.name, passed=True, reason="nothing can put the task right")
         is_right = draft_is_right(task, history, draft.message)
@@ -69,15 +69,19 @@ class OracleRouter:
         return Verdict(gate=self.name, passed=is_right, reason=f"the oracle knows it is {said}")
 
 
-def exchanges(steps: Iterable[Step]) -> list[Exchange]:
-    """What was done in the office, requests for help left out."""
+def exchanges(steps: Iterable[Iterable[DoneCall]]) -> list[Exchange]:
+    """What was done in the office, requests for help left out.
+
+    Args:
+        steps: The calls of each.
+    """
     return [
         Exchange(
             call=Call(name=done.call.name, arguments=done.call.arguments),
             reply=Reply(text=done.result.text, is_error=done.result.is_error),
         )
-        for step in steps
-        for done in step.calls
+        for calls in steps
+        for done in calls
         if done.call.name not in _FOR_HELP
     ]
 

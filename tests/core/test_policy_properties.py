@@ -81,8 +81,10 @@ def test_a_call_is_run_once_and_none_is_lost(number: int):
     results = Counter(event.result.call_id for event in of(play, ToolFinished))
     assert all(count == 1 for count in results.values())
     if not state.pending and not state.restarted:
-        asked = [call.id for step in state.steps for call in step.message.calls]
-        assert set(asked) == set(results)
+        said = [each for each in state.transcript if isinstance(each, AssistantMessage)]
+        assert {call.id for message in said for call in message.calls} == set(results)
+        kept = {call.id for step in state.steps for call in step.message.calls}
+        assert kept == (set(results) if state.watched else set())
     for at_call, action in play.calls:
         assert action.purpose == "advice" or not at_call.pending, "a switch before the results"
 

@@ -87,9 +87,10 @@ def test_an_arm_of_one_kind_of_evidence_turns_it_on():
     assert kinds_of_evidence(arm_plan("ask_only", silent, {}).policy) == {"asking"}
 
 
-def test_one_lane_alone_has_one_lane():
+def test_one_lane_alone_has_one_lane_and_no_evidence():
     assert plan("local").ladder == "home"
     assert plan("frontier").ladder == "frontier"
+    assert not kinds_of_evidence(plan("local").policy)
 
 
 def test_schedules_are_as_they_were_asked_for():

@@ -9,7 +9,7 @@ WAIT = tool_of("wait", waits=True)
 
 
 def loop_of(*steps: Done) -> int:
-    return longest_loop(Trajectory(done=steps).steps())
+    return longest_loop(step.calls for step in Trajectory(done=steps).steps())
 
 
 def test_the_same_call_with_the_same_result_is_a_loop_and_its_first_time_counts():

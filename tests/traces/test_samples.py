@@ -59,7 +59,7 @@ SHOWN: dict[str, tuple[tuple[ReasonCode, ...], ...]] = {
     "prices-not-known": (("low_confidence", "over_threshold"), ("home_lane",), ("no_evidence",)),
     "redacted": (("low_confidence", "worth_it"), ("home_lane",)),
     "redrafted": (("home_lane", "redraft"),),
-    "restarted": (("stuck", "restart"), ("latched",)),
+    "restarted": (("stuck", "restart"), ("restart",)),
     "restricted-halts": (("home_lane", "nudge"), ("no_eligible_lane",)),
     "retried": (("home_lane", "only_candidate", "retry"),),
     "review-approves": (("irreversible_call",), ("home_lane",)),
