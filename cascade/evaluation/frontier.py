@@ -6,10 +6,12 @@ their prices; only what is said comes from the oracle instead of a model.
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
+
+from pydantic import JsonValue
 
 from cascade.desk.tasks import DeskTask
 from cascade.errors import ConfigError
@@ -38,11 +40,19 @@ class _Stand:
     backend: str
     api: ApiMode
     path: str
+    settings: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
 _STANDS: Mapping[OracleWire, _Stand] = MappingProxyType(
     {
-        "openai": _Stand(model="gpt-6.1-sol", backend="openai", api="responses", path="/v1"),
+        "openai": _Stand(
+            model="gpt-6.1-sol",
+            backend="openai",
+            api="responses",
+            path="/v1",
+            # Desk tasks are short and all begin alike.
+            settings=MappingProxyType({"cache_key": "agent"}),
+        ),
         "anthropic": _Stand(model="claude-opus-5-5", backend="anthropic", api="messages", path=""),
     }
 )
@@ -92,6 +102,7 @@ def oracle_lane(wire: OracleWire, address: str, *, name: str = "oracle") -> Lane
         account="simulated",
         capabilities=Capabilities(parallel_tools=True, sampling=False),
         prices=prices_for(wire, stand.model),
+        settings=dict(stand.settings),
     )
 
 

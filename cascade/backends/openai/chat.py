@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from cascade.backends.openai.cache_keys import cache_key
 from cascade.backends.openai.chat_messages import ChatMessages
 from cascade.backends.openai.chat_output import answer_tool, output_mode
 from cascade.backends.openai.chat_reader import ChatReader
@@ -130,7 +131,7 @@ class ChatCodec:
             options |= self._log_probabilities(view)
         if dialect.own_fields:
             options["store"] = False
-            options["prompt_cache_key"] = view.trajectory_id[:64]
+            options["prompt_cache_key"] = cache_key(view, self._settings.cache_key)
         return options
 
     def _log_probabilities(self, view: View) -> dict[str, JsonValue]:

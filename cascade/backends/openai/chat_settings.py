@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from cascade.backends.openai.cache_keys import CacheKey
 from cascade.backends.openai.quirks import ReasoningReplay, Server
 from cascade.backends.remote.settings import RemoteSettings
 
@@ -21,6 +22,9 @@ class ChatSettings(RemoteSettings):
     """What becomes of earlier reasoning."""
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     """The field for the most tokens that may be written."""
+    cache_key: CacheKey = "trajectory"
+    """Which calls are to find each other's beginnings in the provider's cache: those of a
+    trajectory, or with `agent` those of all that have the same system text and tools."""
     top_log_probabilities: Annotated[int, Field(ge=1, le=20)] = 5
     """How many tokens are asked for at each place; the entropy is reckoned from these."""
     body: dict[str, JsonValue] = {}  # noqa: RUF012 - pydantic copies it

@@ -1,10 +1,10 @@
 """What stands around the messages in a request to the Responses API."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from pydantic import JsonValue
 
+from cascade.backends.openai.cache_keys import cache_key
 from cascade.backends.openai.remembered import Remembered
 from cascade.backends.openai.responses_json import Item
 from cascade.backends.openai.responses_settings import ResponsesSettings
@@ -82,7 +82,7 @@ class RequestBody:
         """What may differ from call to call."""
         fields: Item = {
             "max_output_tokens": max(request.max_output_tokens, _LEAST_OUTPUT_TOKENS),
-            "prompt_cache_key": sha256(view.trajectory_id.encode()).hexdigest()[:32],
+            "prompt_cache_key": cache_key(view, self._settings.cache_key),
         }
         instructions = self._instructions(view)
         if instructions:

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, JsonValue, field_validator
 
+from cascade.backends.openai.cache_keys import CacheKey
 from cascade.backends.remote.settings import RemoteSettings
 
 __all__ = ["ResponsesSettings"]
@@ -38,6 +39,9 @@ class ResponsesSettings(RemoteSettings):
 
     whose: ClassVar[str] = "Responses"
 
+    cache_key: CacheKey = "trajectory"
+    """Which calls are to find each other's beginnings in the provider's cache: those of a
+    trajectory, or with `agent` those of all that have the same system text and tools."""
     top_log_probabilities: Annotated[int, Field(ge=1, le=20)] = 5
     """How many tokens are asked for at each place; the entropy is reckoned from these."""
     reasoning: dict[str, JsonValue] = {}  # noqa: RUF012 - pydantic copies it

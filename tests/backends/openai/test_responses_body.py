@@ -1,5 +1,6 @@
 """What the Responses codec says around the messages."""
 
+from dataclasses import replace
 from typing import Any, get_type_hints
 
 import pytest
@@ -78,6 +79,15 @@ def test_a_trajectory_keeps_its_cache_key_and_no_other_has_it():
     other = View(trajectory_id="t-2", system=None, messages=(UserMessage.of("Hm?"),), tools=())
     assert body_of()["prompt_cache_key"] == body_of()["prompt_cache_key"]
     assert body_of()["prompt_cache_key"] != body_of(other)["prompt_cache_key"]
+
+
+def test_trajectories_of_one_agent_can_share_a_cache_key():
+    lane = LANE.model_copy(update={"settings": {"cache_key": "agent"}})
+    one, same = view_of(), replace(view_of(), trajectory_id="t-2")
+    other = replace(view_of(), system="Be long.")
+    key = body_of(one, lane=lane)["prompt_cache_key"]
+    assert body_of(same, lane=lane)["prompt_cache_key"] == key
+    assert body_of(other, lane=lane)["prompt_cache_key"] != key
 
 
 def test_without_a_system_text_there_are_no_instructions():
