@@ -201,9 +201,7 @@ signals = st.builds(
     evidence=words,
     p_fail=st.none() | probabilities,
 )
-reviews = st.builds(
-    Review, milestone=words, on_track=st.booleans(), reason=words, correction=words
-)
+reviews = st.builds(Review, milestone=words, on_track=st.booleans(), reason=words, correction=words)
 directives = st.builds(
     Directive,
     lane=names,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.console import Console
@@ -13,14 +13,12 @@ from rich.console import Console
 from cascade.cli.app import DONE, INTERRUPTED, UNSUCCESSFUL, Session
 from cascade.cli.arms import comparison as side_by_side
 from cascade.cli.arms import opened_arm
-from cascade.cli.comparing import Comparison, base_policy, compare
 from cascade.cli.consoles import output_console
 from cascade.cli.evaluating import Asked, run_arm
 from cascade.cli.loading import load_suite
 from cascade.cli.options import FiniteRange, RuntimeOptions, json_option, runtime_options
 from cascade.cli.progress import report_table
 from cascade.errors import ConfigError
-from cascade.evaluation.comparing import PolicyReport
 from cascade.evaluation.draw import draw
 from cascade.evaluation.evaluate import DEFAULT_CONCURRENCY
 from cascade.evaluation.folder import file_name, new_folder, write_summary
@@ -28,6 +26,10 @@ from cascade.evaluation.frontier import OracleWire
 from cascade.evaluation.report import Arm, EvaluationReport
 from cascade.frozen import Frozen
 from cascade.suites import Task
+
+if TYPE_CHECKING:
+    from cascade.cli.comparing import Comparison
+    from cascade.evaluation.comparing import PolicyReport
 
 __all__ = ["command"]
 
@@ -202,6 +204,9 @@ def command(
     )
     if not arms:
         return _each_alone(run, lanes, drawn, wire)
+    # With its numerical library, a slow import that only this needs.
+    from cascade.cli.comparing import Comparison, base_policy  # noqa: PLC0415
+
     comparison = Comparison(
         asked=asked,
         seeds=seeds,
@@ -276,8 +281,10 @@ def _each_alone(run: _Run, lanes: tuple[str, ...], drawn: Sequence[Task], wire: 
     return DONE if reached else UNSUCCESSFUL
 
 
-def _compared(run: _Run, comparison: Comparison) -> int:
+def _compared(run: _Run, comparison: "Comparison") -> int:
     """Takes the policy apart and compares."""
+    from cascade.cli.comparing import compare  # noqa: PLC0415 - idem
+
     report = compare(comparison, run.options, run.folder, run.console)
     if report is None:
         return run.interrupted()
@@ -325,7 +332,7 @@ def _check_comparison(
         raise ConfigError(f"{', '.join(stray)}: belongs to --arms")
 
 
-def _reaches(rate: float, report: PolicyReport) -> bool:
+def _reaches(rate: float, report: "PolicyReport") -> bool:
     """Whether the arm `cascade` solved that share of its tasks, or all arms did without one."""
     arms = [arm for arm in report.arms if arm.name == "cascade"] or report.arms
     below = [arm for arm in arms if arm.success.value < rate]

@@ -56,6 +56,4 @@ class Measurements:
 
 
 def _served(event: Drafted | Consulted, *, is_right: bool | None) -> Served:
-    return Served(
-        lane=event.lane, latency_s=event.draft.timing.total_s or None, is_right=is_right
-    )
+    return Served(lane=event.lane, latency_s=event.draft.timing.total_s or None, is_right=is_right)

@@ -13,8 +13,8 @@ from cascade import Budget, Cascade, Lane, Policy, Result
 from cascade.backends.scripted import Reply
 from cascade.events import Event, decode, encode
 from cascade.exchange import Delta, Draft, Request, Timing, Usage, View
-from cascade.messages import AssistantMessage, Text
 from cascade.fold import fold_all
+from cascade.messages import AssistantMessage, Text
 from cascade.traces.record import read_trace
 
 pytestmark = pytest.mark.anyio

@@ -11,6 +11,7 @@ from worlds import in_order, runtime
 from cascade import BackendUnavailable, TraceError, tool
 from cascade.events import Drafted, Event, decode, encode
 from cascade.exchange import Draft, Timing, Usage
+from cascade.fold import fold_all
 from cascade.messages import (
     Artefact,
     AssistantMessage,
@@ -19,7 +20,6 @@ from cascade.messages import (
     Text,
     ToolCall,
 )
-from cascade.fold import fold_all
 from cascade.traces.content import argument_names, without_content
 from cascade.traces.record import read_trace
 
