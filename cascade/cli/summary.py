@@ -1,5 +1,6 @@
 """One trajectory's totals, for people and for machines."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Self
@@ -14,7 +15,8 @@ from cascade.decision import HopRole
 from cascade.events import Outcome, Scored
 from cascade.exchange import Usage
 from cascade.frozen import Frozen
-from cascade.ledger import Cause
+from cascade.gates.judging import break_even_share
+from cascade.ledger import Account, Cause
 from cascade.state import State
 
 __all__ = [
@@ -135,10 +137,37 @@ def shares(state: State) -> Text | None:
         total_usd = state.ledger.total.cost_usd
         share = f", {cost_usd / total_usd:.0%} of the bill" if cost_usd and total_usd else ""
         told += f" · {calls} opinions for {dollars(cost_usd)}{share}"
+    least = _break_even(state)
+    if least is not None and least > 1:
+        told += " · a judgement costs more than a step there"
+    elif least is not None:
+        told += f" · judging pays where it spares the other lanes {least:.0%} of the judged steps"
     return Text(told, "dim")
 
 
+def _break_even(state: State) -> Decimal | None:
+    """The share of judged steps that has to stay at home; `None` where the costs do not tell."""
+    judging = _mean_usd(state, lambda account: account.role in _JUDGING)
+    large = _mean_usd(state, lambda account: _is_step(account) and account.lane != state.home)
+    small = _mean_usd(state, lambda account: _is_step(account) and account.lane == state.home)
+    if judging is None or large is None:
+        return None
+    return break_even_share(judge_usd=judging, large_usd=large, small_usd=small or Decimal(0))
+
+
+def _mean_usd(state: State, counts: Callable[[Account], bool]) -> Decimal | None:
+    spent = [spend for account, spend in state.ledger.accounts.items() if counts(account)]
+    calls = sum(spend.hops for spend in spent)
+    known = [spend.cost_usd for spend in spent if spend.cost_usd is not None]
+    return sum(known, Decimal(0)) / calls if calls and len(known) == len(spent) else None
+
+
+def _is_step(account: Account) -> bool:
+    return account.role in _STEPS and account.cause == "accepted"
+
+
 _STEPS: frozenset[HopRole] = frozenset({"draft", "redraft", "failover"})
+_JUDGING: frozenset[HopRole] = frozenset({"review", "judge"})
 _OPINIONS: frozenset[HopRole] = frozenset({"advice", "review", "judge", "sample", "directive"})
 
 

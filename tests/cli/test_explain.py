@@ -58,6 +58,7 @@ class TestTheSummary:
         assert "gpt review accepted 1" in out
         assert "3 of 9 steps on other lanes than local · 2 opinions for $0.000" in out
         assert "of the bill" in out
+        assert "judging pays where" in out or "a judgement costs more" in out
 
     def test_of_one_that_never_left_says_so(self, command: Command, folder: Path):
         stayed = recorded(folder, [calling(("look", {"number": 1})), "It is 7."], lanes=(LOCAL,))
