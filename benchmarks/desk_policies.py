@@ -36,7 +36,9 @@ from cascade.evaluation.irreversible import WrongCalls, wrong_calls
 
 __all__ = ["main"]
 
-STAKES = tuple(Decimal(text) for text in ("0.0025", "0.005", "0.01", "0.02", "0.04"))
+STAKES = tuple(
+    Decimal(text) for text in ("0.000625", "0.00125", "0.0025", "0.005", "0.01", "0.02", "0.04")
+)
 WANTED_GAP = 0.97
 CHOSEN_ON: Split = "familiar"
 """Its seeds, from 301 on, are none that the calibration was fitted on (101 and 102)."""

@@ -21,10 +21,10 @@ REFUND = ToolSpec(
 OF_THE_MODEL = LANE.model_copy(update={"model_digest": calibration().model})
 
 
-def refund(probability: float) -> Draft:
-    """A refund whose order number the model wrote with this probability."""
-    tokens = statistics([0.999, probability], spans(name=(0, 1), value=(1, 2)))
-    return a_call("issue_refund", {"order_id": "4817"}, tokens=tokens)
+def refund(order_id: str) -> Draft:
+    """A refund of this order, which the model wrote with some doubt."""
+    tokens = statistics([0.999, 0.9], spans(name=(0, 1), value=(1, 2)))
+    return a_call("issue_refund", {"order_id": order_id}, tokens=tokens)
 
 
 def judged(draft: Draft, *steps: Step) -> bool | None:
@@ -32,8 +32,9 @@ def judged(draft: Draft, *steps: Step) -> bool | None:
     return gate().judge(prefix, draft, OF_THE_MODEL).passed
 
 
-def test_an_irreversible_call_that_the_model_is_not_sure_of_does_not_pass():
-    assert judged(refund(0.4)) is False
+def test_an_irreversible_call_with_a_number_that_nothing_holds_does_not_pass():
+    assert judged(refund("4817")) is True
+    assert judged(refund("9999")) is False
 
 
 def test_reads_are_no_concern_of_it_however_unsure():
