@@ -206,14 +206,14 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=["choose"], help="the stake, instead of figures")
     parser.add_argument("--tasks", type=int, default=280, help="for each seed")
     parser.add_argument("--seeds", type=int, default=2, help="how many")
-    parser.add_argument("--seed", type=int, help="the first; by default 301 to choose, else 2001")
+    parser.add_argument("--seed", type=int, help="the first; by default 301 to choose, else 3001")
     parser.add_argument("--stake", default=str(STAKE_USD), help="of the policy, in US dollars")
     parser.add_argument("--wire", choices=["openai", "anthropic"], default="openai")
     parser.add_argument("--plot", type=Path, action="append", default=[], help="picture to draw")
     parser.add_argument("--out", type=Path, required=True, help="folder to record in or to go on")
     options = parser.parse_args()
     if options.seed is None:
-        options.seed = 301 if options.what == "choose" else 2001
+        options.seed = 301 if options.what == "choose" else 3001
     command = choose if options.what == "choose" else measure
     sys.exit(command(options, Console(highlight=False)))
 

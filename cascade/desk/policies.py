@@ -28,9 +28,9 @@ def policy(stake_usd: Decimal = STAKE_USD) -> Policy:
     How likely that is says the model's own calibration; where that is neither here nor there, three
     more samples, which cost nothing here, have to make the same step. What a mistake counts follows
     from one figure: a read that was not needed a fifth of a wrong write or answer, as it can be
-    made good; what cannot be taken back, ten times of it, and so does a task that is stuck. What is
-    likely to be wrong no samples excuse (`cascade.desk.caution`), and most irreversible calls are
-    made by the frontier, so that reviews of them are few.
+    made good; what cannot be taken back, ten times of it, and so does a task that is stuck. Samples
+    excuse little but reads (`cascade.desk.caution`), and next to all irreversible calls are made by
+    the frontier, so that reviews of them are few.
 
     The frontier sees the whole conversation: those of this suite are shorter than a packet of facts
     with its headings. The model is not offered to ask for help, as it has learnt to: advice costs
@@ -44,7 +44,7 @@ def policy(stake_usd: Decimal = STAKE_USD) -> Policy:
         version=f"desk-1/{stake_usd.normalize():f}",
         gates=Gating(
             confidence=ConfidenceSettings(calibration=calibration()),
-            agreement=AgreementSettings(enabled=True, borderline=(0.05, 0.4)),
+            agreement=AgreementSettings(enabled=True, borderline=(0.05, 0.3)),
             extra=("cascade.desk.caution:gate",),
         ),
         escalation=Escalating(
