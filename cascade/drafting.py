@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cascade.choice import Choice
 from cascade.conversation import lane_of
-from cascade.decision import ReasonCode
+from cascade.decision import Comparison, ReasonCode
 from cascade.lanes import Lane
 from cascade.limits import calls_left
 from cascade.policy import AtRandom, Every, First
@@ -20,7 +20,7 @@ from cascade.signals import Signal
 from cascade.situation import Ladder, Stake, compared, prompt_tokens_for
 from cascade.state import State
 
-__all__ = ["drafter", "handed_up", "stuck_signals", "target_above"]
+__all__ = ["drafter", "handed_up", "stuck_signals", "target_above", "weighed_by"]
 
 P_FAIL_HARD = 0.9
 P_FAIL_SOFT = 0.6
@@ -49,7 +49,7 @@ def drafter(state: State, at: datetime, ladder: Ladder) -> Choice | str | None:
         return base
     return (
         _by_evidence(state, at, ladder, base)
-        or _by_schedule(state, at, ladder, base)
+        or _by_schedule(state, ladder, base)
         or _by_directive(state, ladder, base)
         or _by_difficulty(state, ladder, base)
         or base
@@ -141,11 +141,16 @@ def _by_evidence(state: State, at: datetime, ladder: Ladder, base: Choice) -> Ch
     kinds: tuple[ReasonCode, ...] = (("stuck",) if is_stuck else ()) + (
         ("drift",) if drifts else ()
     )
-    weighed: ReasonCode = "worth_it" if comparison.extra_cost_usd is not None else "over_threshold"
+    reasons = (*kinds, weighed_by(comparison))
     choice = handed_up(
-        state, base, target, reasons=(*kinds, weighed), because=because, note=because, span=True
+        state, base, target, reasons=reasons, because=because, note=because, span=True
     )
     return None if choice is None else replace(choice, comparison=comparison)
+
+
+def weighed_by(comparison: Comparison) -> ReasonCode:
+    """The reason code of an escalation that a comparison decided."""
+    return "over_threshold" if comparison.extra_cost_usd is None else "worth_it"
 
 
 def _stake(state: State, signals: Iterable[Signal]) -> Stake:
@@ -228,7 +233,7 @@ def target_above(
     return best(higher, by_name), by_name
 
 
-def _by_schedule(state: State, at: datetime, ladder: Ladder, base: Choice) -> Choice | None:  # noqa: ARG001 - the neighbours' signature
+def _by_schedule(state: State, ladder: Ladder, base: Choice) -> Choice | None:
     schedule = state.head().policy.schedule
     if schedule is None:
         return None
@@ -254,9 +259,7 @@ def _by_directive(state: State, ladder: Ladder, base: Choice) -> Choice | str | 
         return None
     directed = state.directed
     if directed is None or state.step - directed.step >= routing.controller_every:
-        controller = next(
-            (each for each in ladder.eligible if each.name == routing.controller), None
-        )
+        controller = ladder.named(routing.controller)
         if controller is None or calls_left(state) <= 1:
             return None
         return Choice(
@@ -269,7 +272,7 @@ def _by_directive(state: State, ladder: Ladder, base: Choice) -> Choice | str | 
     if directive.scope == "halt":
         return f"the controller lane wants a person to look: {directive.reason}"
     lasts = directive.steps or 1 if directive.scope == "span" else 1
-    lane = next((each for each in ladder.eligible if each.name == directive.lane), None)
+    lane = ladder.named(directive.lane)
     if lane is None or state.step >= directed.step + lasts:
         return None
     if lane.name == base.lane.name:

@@ -9,8 +9,8 @@ from cascade.choice import Choice
 from cascade.conversation import lane_of
 from cascade.dead_ends import dead_end
 from cascade.decision import Comparison, Probability, ReasonCode
-from cascade.drafting import handed_up, target_above
-from cascade.events import Drafted, Judged, Reviewed, Signalled
+from cascade.drafting import handed_up, target_above, weighed_by
+from cascade.events import Judged, Reviewed, Signalled
 from cascade.exchange import Draft, SideEffect
 from cascade.gates.agreement import agreement
 from cascade.lanes import Lane
@@ -65,7 +65,7 @@ def assess(state: State, draft: Draft, lane: Lane, at: datetime, rules: Rules) -
     may_end_here = policy.escalation.dead_end == "halt" and has_above(state, lane)
     if _has_the_loop(state, lane) or (found is None and not may_end_here):
         return _AT_ONCE
-    asks = any(is_ours(state, call) and call.name == "escalate" for call in draft.message.calls)
+    asks = _hand_over(state, draft) is not None
     # Where the answer is no, the calls beside it are judged like any others.
     if asks and refused(state, ladder, lane) is None:
         return Assessment(accepted=None)
@@ -170,7 +170,7 @@ def reviewer_of(state: State, ladder: Ladder, lane: Lane) -> Lane | None:
     """The lane that reviews what *lane* did: the policy's, or the next above it."""
     named = state.head().policy.escalation.review.lane
     if named is not None:
-        return next((each for each in ladder.eligible if each.name == named), None)
+        return ladder.named(named)
     found = target_above(state, ladder, lane)
     return None if found is None else found[0]
 
@@ -246,7 +246,7 @@ def next_for_held(
         base=base,
         target=None if found is None else found[0],
     )
-    asked = _hand_over(state, drafted)
+    asked = _hand_over(state, drafted.draft)
     if found is None and state.head().policy.escalation.dead_end == "halt":
         signals = rules.signals(prefix_of(state, lane, drafted.draft.message))
         open_ = [each for each in signals if each.code not in held.reviewed]
@@ -258,8 +258,8 @@ def next_for_held(
     return handed_over or _doubted(matter) or _reviewed(matter)
 
 
-def _hand_over(state: State, drafted: Drafted) -> ToolCall | None:
-    calls = drafted.draft.message.calls
+def _hand_over(state: State, draft: Draft) -> ToolCall | None:
+    calls = draft.message.calls
     return next((c for c in calls if c.name == "escalate" and is_ours(state, c)), None)
 
 
@@ -288,7 +288,7 @@ def _doubted(matter: _Matter) -> Choice | Judged | None:
         return _sampled(matter)
     if "judged_wrong" in questions:
         judge = state.head().policy.gates.judge.lane
-        lane = next((each for each in matter.ladder.eligible if each.name == judge), target)
+        lane = matter.ladder.named(judge) or target
         return replace(
             matter.base, lane=lane, purpose="judge", scope="review", reasons=("borderline",)
         )
@@ -302,8 +302,8 @@ def _doubted(matter: _Matter) -> Choice | Judged | None:
     if last is None or comparison is None or not comparison.worth_it:
         return None
     by_gate: dict[str, ReasonCode] = {"agreement": "disagreement", "judge": "judged_wrong"}
-    weighed: ReasonCode = "worth_it" if comparison.extra_cost_usd is not None else "over_threshold"
-    choice = matter.up(by_gate.get(last.gate, "low_confidence"), weighed, because=last.reason)
+    code = by_gate.get(last.gate, "low_confidence")
+    choice = matter.up(code, weighed_by(comparison), because=last.reason)
     return None if choice is None else replace(choice, comparison=comparison)
 
 

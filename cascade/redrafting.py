@@ -5,7 +5,7 @@ from dataclasses import replace
 from cascade.choice import Choice
 from cascade.conversation import lane_of
 from cascade.decision import Comparison, ReasonCode
-from cascade.drafting import handed_up, target_above
+from cascade.drafting import handed_up, target_above, weighed_by
 from cascade.lanes import Lane
 from cascade.situation import Ladder
 from cascade.state import State
@@ -63,7 +63,7 @@ def _after_stop(state: State, ladder: Ladder, base: Choice, comparison: Comparis
         state,
         base,
         None if found is None else found[0],
-        reasons=("low_confidence", "worth_it"),
+        reasons=("low_confidence", weighed_by(comparison)),
         because=state.rejected[-1].reason,
     )
     if up is None or not comparison.worth_it:

@@ -49,8 +49,12 @@ class Ladder:
         higher = (each for each in self.eligible if each.tier > lane.tier)
         return tuple(sorted(higher, key=lambda each: each.tier))
 
+    def named(self, name: str | None) -> Lane | None:
+        """The eligible lane of that name; `None` without one."""
+        return next((each for each in self.eligible if each.name == name), None)
+
     def __contains__(self, lane: Lane) -> bool:
-        return any(each.name == lane.name for each in self.eligible)
+        return self.named(lane.name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -590,3 +590,14 @@ def test_a_step_that_the_higher_lane_cannot_make_comes_back():
     run = played(bad, bad, call("look"), answer(), policy=Policy(schedule=First(steps=1)))
     assert lanes_of(run) == ["top", "top", "local", "local"]
     assert "no_usable_draft" in of(run, Decided)[2].decision.reasons
+
+
+def test_a_stopped_draft_goes_up_by_its_probability_where_prices_are_not_known():
+    stopped = call("look").model_copy(update={"finish_reason": "stopped"})
+    policy = Policy(gates=Gating(confidence=ConfidenceSettings(while_generating=True)))
+    lanes = (HOME, TOP.model_copy(update={"prices": None}))
+    run = played(
+        stopped, call("look"), answer(), policy=policy, lanes=lanes,
+        rules=Rules(gates=(Scores([0.9]),)),
+    )  # fmt: skip
+    assert of(run, Decided)[1].decision.reasons == ("low_confidence", "over_threshold")
